@@ -1,0 +1,21 @@
+# Everything below is a Debian 12 package; ARCHITECTURE.md says why each is here and who may use it.
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+find_package(fmt REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(OpenSSL REQUIRED)
+find_package(tsl-robin-map REQUIRED)
+find_package(prometheus-cpp CONFIG REQUIRED)
+find_package(yaml-cpp REQUIRED)
+find_package(GTest REQUIRED)
+
+# Standalone Asio is header-only and has no CMake package in Debian.
+find_path(ASIO_INCLUDE_DIR asio.hpp REQUIRED)
+add_library(natrix_asio INTERFACE)
+target_include_directories(natrix_asio SYSTEM INTERFACE ${ASIO_INCLUDE_DIR})
+target_compile_definitions(natrix_asio INTERFACE ASIO_STANDALONE ASIO_NO_DEPRECATED)
+target_link_libraries(natrix_asio INTERFACE Threads::Threads)
+add_library(natrix::asio ALIAS natrix_asio)
+
+# Debian's crypt(3) understands the bcrypt prefixes that NATS uses.
+find_library(CRYPT_LIBRARY crypt REQUIRED)

@@ -1,0 +1,5 @@
+// As std.h, for files that also handle JSON documents.
+#pragma once
+#include "cmake/pch/std.h"
+//
+#include <nlohmann/json.hpp>
