@@ -1,0 +1,134 @@
+// Options: everything a server is told at start, from flags and configuration file (wire.md 22, 23).
+//
+// A plain value: made by load_options(), owned by whoever starts a server, immutable afterwards; a
+// reload makes a new one and compares. Defaults are those of wire.md 2. Durations are std::chrono.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "broker/base/log.h"
+
+namespace natrix::config {
+
+inline constexpr int kRandomPort = -1;
+inline constexpr int kNoPort = 0;  // the listener is off
+
+// Subjects a user may use. `allow` empty = everything; deny wins. Subscribe entries may be
+// "subject queue", then only that queue may subscribe.
+struct SubjectPermission {
+  std::vector<std::string> allow;
+  std::vector<std::string> deny;
+};
+
+struct ResponsePermission {
+  int64_t max_msgs = 1;                              // -1: unlimited
+  std::chrono::nanoseconds expires = std::chrono::minutes(2);  // <= 0: no limit
+};
+
+struct Permissions {
+  SubjectPermission publish;
+  SubjectPermission subscribe;
+  std::optional<ResponsePermission> allow_responses;
+};
+
+struct User {
+  std::string name;
+  std::string password;  // plain or bcrypt ($2a$...)
+  std::optional<Permissions> permissions;
+};
+
+struct Authorization {
+  std::string user;
+  std::string password;
+  std::string token;  // plain or bcrypt
+  std::vector<User> users;
+  std::optional<Permissions> default_permissions;
+  std::chrono::nanoseconds timeout = std::chrono::seconds(2);
+
+  [[nodiscard]] bool required() const {
+    return !user.empty() || !token.empty() || !users.empty();
+  }
+};
+
+struct Url {
+  std::string scheme;
+  std::string user;
+  std::string password;
+  std::string host;
+  int port = 0;
+  [[nodiscard]] std::string text(bool with_password = false) const;
+};
+
+struct ClusterOptions {
+  std::string name;
+  std::string host = "0.0.0.0";
+  int port = kNoPort;
+  std::string advertise;
+  bool no_advertise = false;
+  int connect_retries = 0;
+  bool connect_backoff = false;
+  int pool_size = 3;  // -1: one connection without pooling
+  std::vector<std::string> pinned_accounts;  // one route connection each
+  std::vector<Url> routes;
+  Authorization authorization;
+  std::optional<Permissions> permissions;  // import = publish, export = subscribe
+  std::chrono::nanoseconds ping_interval{0};   // 0: as for clients, at most 30 s
+  int ping_max = 0;
+  std::chrono::nanoseconds write_deadline{0};
+};
+
+struct Options {
+  std::string host = "0.0.0.0";
+  int port = 4222;
+  std::string server_name;
+  std::string client_advertise;
+  std::vector<std::string> tags;
+  std::map<std::string, std::string> metadata;
+
+  LogOptions log;
+  bool trace_verbose = false;
+  bool trace_headers = false;
+  int64_t max_traced_msg_len = 0;
+  std::string pid_file;
+  std::string ports_file_dir;
+
+  int32_t max_control_line = 4096;
+  int32_t max_payload = 1024 * 1024;
+  int64_t max_pending = 64LL * 1024 * 1024;
+  int64_t max_connections = 64 * 1024;  // -1: none allowed
+  int64_t max_subscriptions = 0;        // per connection, 0: unlimited
+  int32_t max_subscription_tokens = 0;
+  int32_t max_closed_clients = 10000;
+  std::chrono::nanoseconds ping_interval = std::chrono::minutes(2);
+  int ping_max = 2;
+  std::chrono::nanoseconds write_deadline = std::chrono::seconds(10);
+  std::chrono::nanoseconds lame_duck_duration = std::chrono::minutes(2);
+  std::chrono::nanoseconds lame_duck_grace_period = std::chrono::seconds(10);
+  bool no_fast_producer_stall = false;
+  bool disable_sublist_cache = false;
+  bool no_header_support = false;
+  int connect_error_reports = 3600;
+  int reconnect_error_reports = 1;
+
+  std::string http_host;  // empty: `host`
+  int http_port = kNoPort;
+  std::string http_base_path = "/";
+
+  Authorization authorization;
+  std::string no_auth_user;
+  std::string system_account;  // empty: $SYS
+  bool no_system_account = false;
+  ClusterOptions cluster;
+
+  int shards = 0;  // natrix_shards: threads that move messages; 0: one per core available
+
+  std::string config_file;    // empty: none
+  std::string config_digest;  // "sha256:..." of the text, shown in /varz
+};
+
+}  // namespace natrix::config
