@@ -24,6 +24,7 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
                       -Wno-array-bounds -Wno-maybe-uninitialized -Wno-dangling-pointer)
 endif()
 if(NATRIX_SANITIZE)
+  set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g1") # later flags win, so the level is set here, not in a preset
   add_compile_options(-fsanitize=${NATRIX_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${NATRIX_SANITIZE})
 endif()

@@ -8,8 +8,8 @@ namespace natrix {
                                    int line);
 }  // namespace natrix
 
-#define NATRIX_ASSERT(condition, text)                                       \
-  do {                                                                       \
-    if (!(condition)) [[unlikely]]                                           \
-      ::natrix::assertion_failed(#condition, (text), __FILE__, __LINE__);    \
+#define NATRIX_ASSERT(condition, text)                                    \
+  do {                                                                    \
+    if (!(condition)) [[unlikely]]                                        \
+      ::natrix::assertion_failed(#condition, (text), __FILE__, __LINE__); \
   } while (false)

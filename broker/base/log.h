@@ -23,10 +23,10 @@ enum class LogLevel : uint8_t { kInfo, kDebug, kWarn, kError, kFatal, kTrace };
 struct LogOptions {
   bool debug = false;
   bool trace = false;
-  bool time = true;          // logtime
-  bool time_utc = false;     // logtime_utc
-  bool pid = true;           // left out when embedded
-  std::string file;          // empty: stderr
+  bool time = true;                   // logtime
+  bool time_utc = false;              // logtime_utc
+  bool pid = true;                    // left out when embedded
+  std::string file;                   // empty: stderr
   int64_t file_size_limit_bytes = 0;  // 0: no rotation
   int64_t file_max_num = 0;           // backups kept, 0: all
   bool syslog = false;

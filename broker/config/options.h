@@ -1,4 +1,5 @@
-// Options: everything a server is told at start, from flags and configuration file (wire.md 22, 23).
+// Options: everything a server is told at start, from flags and configuration file (wire.md 22,
+// 23).
 //
 // A plain value: made by load_options(), owned by whoever starts a server, immutable afterwards; a
 // reload makes a new one and compares. Defaults are those of wire.md 2. Durations are std::chrono.
@@ -26,7 +27,7 @@ struct SubjectPermission {
 };
 
 struct ResponsePermission {
-  int64_t max_msgs = 1;                              // -1: unlimited
+  int64_t max_msgs = 1;                                        // -1: unlimited
   std::chrono::nanoseconds expires = std::chrono::minutes(2);  // <= 0: no limit
 };
 
@@ -50,9 +51,7 @@ struct Authorization {
   std::optional<Permissions> default_permissions;
   std::chrono::nanoseconds timeout = std::chrono::seconds(2);
 
-  [[nodiscard]] bool required() const {
-    return !user.empty() || !token.empty() || !users.empty();
-  }
+  [[nodiscard]] bool required() const { return !user.empty() || !token.empty() || !users.empty(); }
 };
 
 struct Url {
@@ -72,12 +71,12 @@ struct ClusterOptions {
   bool no_advertise = false;
   int connect_retries = 0;
   bool connect_backoff = false;
-  int pool_size = 3;  // -1: one connection without pooling
+  int pool_size = 3;                         // -1: one connection without pooling
   std::vector<std::string> pinned_accounts;  // one route connection each
   std::vector<Url> routes;
   Authorization authorization;
-  std::optional<Permissions> permissions;  // import = publish, export = subscribe
-  std::chrono::nanoseconds ping_interval{0};   // 0: as for clients, at most 30 s
+  std::optional<Permissions> permissions;     // import = publish, export = subscribe
+  std::chrono::nanoseconds ping_interval{0};  // 0: as for clients, at most 30 s
   int ping_max = 0;
   std::chrono::nanoseconds write_deadline{0};
 };

@@ -2,8 +2,8 @@
 // JSON and Prometheus text and knows nothing of connections, shards or routes.
 //
 // The structs are plain snapshots with the fields of wire.md 17; the implementation (server/) fills
-// them by asking every shard. Each call is asynchronous, made on the monitor's thread; the answer is
-// handed to `done` on that same thread, once.
+// them by asking every shard. Each call is asynchronous, made on the monitor's thread; the answer
+// is handed to `done` on that same thread, once.
 #pragma once
 
 #include <chrono>

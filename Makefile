@@ -1,0 +1,67 @@
+# Natrix: `make help` lists what there is. Every target installs what it needs from Debian 12's
+# packages (scripts/install-deps; a second run costs nothing).
+
+SHELL := /bin/bash
+JOBS  ?= $(shell nproc)
+BUILD := build
+
+.DEFAULT_GOAL := build
+.PHONY: help deps configure build up down test e2e bench image format check tidy fuzz clean distclean
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+deps:
+	@scripts/install-deps build
+
+configure: deps
+	@[ -f $(BUILD)/build.ninja ] || cmake --preset release
+
+build: configure ## natrix-broker, natrix-operator and nats-server (the same broker) into build/bin
+	ninja -C $(BUILD) -j $(JOBS) natrix-broker natrix-operator
+	@ln -sf natrix-broker $(BUILD)/bin/nats-server
+
+up: build ## a cluster of three brokers on this machine, made by the operator
+	@scripts/install-deps up
+	@scripts/up start
+
+down: ## stop what `make up` started
+	@scripts/up stop
+
+test: ## everything: unit, fuzz corpus, integration, checks, sanitizers
+	@scripts/install-deps build test clients
+	@scripts/run-tests all
+
+e2e: build ## the delivered whole, as its users run it
+	@scripts/install-deps build test clients up
+	@scripts/run-tests e2e
+
+bench: deps ## compare with nats-server on this machine (bench/README.md)
+	@scripts/install-deps clients
+	@bench/run
+
+image: ## container images natrix-broker and natrix-operator
+	@scripts/install-deps image
+	@scripts/build-images
+
+format: ## rewrite all sources with clang-format
+	@scripts/install-deps test
+	@scripts/check_tree --fix-format
+
+check: ## layering, sizes, format
+	@scripts/install-deps test
+	@scripts/check_tree
+
+tidy: configure ## clang-tidy over all sources (slow)
+	@scripts/install-deps lint
+	@scripts/tidy
+
+fuzz: ## build the fuzzers with clang and run each for FUZZ_SECONDS (default 60)
+	@scripts/install-deps build lint
+	@scripts/fuzz
+
+clean: ## remove build/
+	rm -rf $(BUILD)
+
+distclean: clean ## remove build/ and the caches of the test tool chains as well
+	rm -rf .cache
