@@ -19,3 +19,14 @@ add_library(natrix::asio ALIAS natrix_asio)
 
 # Debian's crypt(3) understands the bcrypt prefixes that NATS uses.
 find_library(CRYPT_LIBRARY crypt REQUIRED)
+
+# The operator's own: the Kubernetes transport (operator/kube alone), flags, and the small HTTP
+# server of its probes. Debian builds httplib with these macros; its classes change layout with them.
+find_package(cpprestsdk REQUIRED)
+find_package(CLI11 REQUIRED)
+find_library(HTTPLIB_LIBRARY cpp-httplib REQUIRED)
+add_library(natrix_httplib INTERFACE)
+target_compile_definitions(natrix_httplib INTERFACE CPPHTTPLIB_OPENSSL_SUPPORT CPPHTTPLIB_ZLIB_SUPPORT
+                                                    CPPHTTPLIB_BROTLI_SUPPORT)
+target_link_libraries(natrix_httplib INTERFACE ${HTTPLIB_LIBRARY} OpenSSL::SSL Threads::Threads)
+add_library(natrix::httplib ALIAS natrix_httplib)

@@ -110,6 +110,15 @@ class Api {
 
   virtual ApiResult<Json> get(const ObjectRef& ref) = 0;
   virtual ApiResult<ObjectList> list(const ResourceType& type, const ListOptions& options) = 0;
+  // list() without holding the whole list in memory: hands each object to `on_item` on the calling
+  // thread and returns the list's resourceVersion. After an error a part may have been delivered.
+  virtual ApiResult<std::string> list_each(const ResourceType& type, const ListOptions& options,
+                                           const std::function<void(Json)>& on_item) {
+    ApiResult<ObjectList> all = list(type, options);
+    if (!all) return fail_with(ApiError(all.error()));
+    for (Json& item : all->items) on_item(std::move(item));
+    return all->resource_version;
+  }
 
   // Delivers events on the calling thread until the stream ends (success: reopen from the last
   // version seen), fails (kGone: relist), or `cancel` fires (kCancelled). Bookmarks are requested
