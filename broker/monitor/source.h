@@ -3,7 +3,9 @@
 //
 // The structs are plain snapshots with the fields of wire.md 17; the implementation (server/) fills
 // them by asking every shard. Each call is asynchronous, made on the monitor's thread; the answer
-// is handed to `done` on that same thread, once.
+// is handed to `done` on that same thread, once (before the call returns is allowed). A source that
+// never answers costs the asker a 503 and nothing else; an answer that comes late is dropped.
+// select.h turns unsorted snapshots of connections and subscriptions into the pages asked for.
 #pragma once
 
 #include <chrono>
@@ -28,8 +30,17 @@ struct ClusterInfo {
   std::string addr;
   int port = 0;
   double auth_timeout = 0;
-  std::vector<std::string> urls;
+  std::vector<std::string> urls;  // host:port of the configured routes
+  double tls_timeout = 2;         // seconds
   int pool_size = 0;
+  Duration write_deadline{0};  // 0: as for clients
+};
+
+// Contention for the disk (JetStream); all zero in a server that stores nothing.
+struct DiskWaits {
+  int64_t waiters = 0;
+  uint64_t waits = 0;
+  Duration wait_time{0}, max_wait_time{0};
 };
 
 struct SlowConsumerCounts {
@@ -39,6 +50,7 @@ struct SlowConsumerCounts {
 struct ServerInfo {
   std::string server_id, server_name, version, git_commit;
   std::string impl, impl_version;  // our own name and version
+  std::string toolchain;           // shown where nats-server shows its Go version
   int proto = 1;
   std::string host;
   int port = 0;
@@ -49,18 +61,20 @@ struct ServerInfo {
   Duration ping_interval{0};
   int ping_max = 0;
   std::string http_host;
-  int http_port = 0;
+  int http_port = 0;   // the real one if the configured one was random
+  int https_port = 0;  // 0: off
   std::string http_base_path;
   double auth_timeout = 0;
   int max_control_line = 0;
   int64_t max_payload = 0;
   int64_t max_pending = 0;
+  double tls_timeout = 2;  // seconds
   Duration write_deadline{0};
   ClusterInfo cluster;
   Time start;
   int shards = 0;
-  int64_t connections = 0;
-  uint64_t total_connections = 0;
+  int64_t connections = 0;         // open now
+  uint64_t total_connections = 0;  // since start
   int64_t routes = 0, remotes = 0, leafnodes = 0;
   Traffic traffic;         // everything
   Traffic client_traffic;  // clients only
@@ -72,10 +86,13 @@ struct ServerInfo {
   std::vector<std::string> tags;
   std::map<std::string, std::string> metadata;
   std::string system_account;
+  DiskWaits disk_waits;
 };
 
 struct SubscriptionInfo {
-  std::string account, subject, queue, sid;
+  std::string account;
+  std::string account_tag;  // name tag of the account's JWT; empty: the account has none
+  std::string subject, queue, sid;
   int64_t msgs = 0, max = 0;
   uint64_t cid = 0;
 };
@@ -87,14 +104,23 @@ struct ConnectionInfo {
   Time start, last_activity;
   std::optional<Time> stop;  // closed connections
   std::string reason;
-  std::optional<Duration> rtt;
+  std::optional<Duration> rtt;  // nullopt: not measured yet, left out of the page
   int64_t pending_bytes = 0;
   Traffic traffic;
   int64_t stalls = 0;
   uint32_t subscriptions = 0;
   std::string name, lang, version;
   std::string authorized_user, account;
+  std::string account_tag;  // as SubscriptionInfo::account_tag
+  std::string mqtt_client;
   std::vector<SubscriptionInfo> subscription_list;
+};
+
+// Sums over a set of connections.
+struct ConnectionSums {
+  int64_t pending_bytes = 0;
+  uint64_t subscriptions = 0;
+  Traffic traffic;
 };
 
 enum class ConnState { kOpen, kClosed, kAll };
@@ -105,16 +131,23 @@ struct ConnectionQuery {
   bool subscriptions = false;  // fill subscription_list
   int64_t offset = 0;
   int64_t limit = 1024;
-  uint64_t cid = 0;
+  uint64_t cid = 0;  // 0: any
   ConnState state = ConnState::kOpen;
-  std::string user, account, filter_subject;
+  std::string user, account, filter_subject, mqtt_client;  // empty: any
+  bool sums_only = false;  // only total and sums are wanted: `connections` may stay empty
 };
 
 struct ConnectionPage {
   std::string server_id;
   Time now;
   int64_t total = 0, offset = 0, limit = 0;
+  ConnectionSums sums;                      // over all that match, not only those of this page
   std::vector<ConnectionInfo> connections;  // sorted and cut by the source
+};
+
+// Subjects a route may carry; empty lists are left out of the page.
+struct SubjectRules {
+  std::vector<std::string> allow, deny;
 };
 
 struct RouteInfo {
@@ -128,14 +161,17 @@ struct RouteInfo {
   int64_t pending_size = 0;
   Traffic traffic;
   uint32_t subscriptions = 0;
-  std::string account;  // of a dedicated route
-  int pool_index = -1;
+  std::string account;      // of a dedicated route
+  std::string compression;  // mode in use, "off" if none
+  int pool_index = -1;      // place in the pool; orders the page, not shown
+  std::optional<SubjectRules> import_rules, export_rules;  // as the remote announced them
   std::vector<SubscriptionInfo> subscription_list;
 };
 
 struct RoutePage {
   std::string server_id, server_name;
   Time now;
+  std::optional<SubjectRules> import_rules, export_rules;  // cluster.permissions of this server
   std::vector<RouteInfo> routes;
 };
 
@@ -146,22 +182,45 @@ struct SubscriptionQuery {
   std::string test;  // only those that a message to this subject would reach
 };
 
-struct SubscriptionPage {
-  std::string server_id;
-  Time now;
+// What a subject index says of itself.
+struct SublistStats {
   uint32_t num_subscriptions = 0, num_cache = 0;
   uint64_t num_inserts = 0, num_removes = 0, num_matches = 0;
-  double cache_hit_rate = 0;
+  double cache_hit_rate = 0;  // 0..1
   uint32_t max_fanout = 0;
   double avg_fanout = 0;
-  int64_t total = 0, offset = 0, limit = 0;
-  std::vector<SubscriptionInfo> list;
+};
+
+struct SubscriptionPage : SublistStats {
+  std::string server_id;
+  Time now;
+  int64_t total = 0, offset = 0, limit = 0;  // total: those that match, 0 without a list
+  std::vector<SubscriptionInfo> list;        // sorted and cut by the source
+};
+
+struct AccountInfo {
+  std::string name;
+  std::string tag;  // name tag of its JWT; empty: none
+  bool is_system = false;
+  Time updated;
+  bool expired = false, complete = true, jetstream = false;
+  int64_t client_connections = 0, leafnodes = 0;
+  SublistStats subscriptions;
+  Traffic traffic;  // everything; the parts of it that came or went by other servers:
+  Traffic gateway_traffic, route_traffic, leaf_traffic;
+  int64_t slow_consumers = 0;
+};
+
+struct AccountPage {
+  std::string server_id, system_account;
+  Time now;
+  std::vector<AccountInfo> accounts;
 };
 
 // Liveness of this server. `problems` empty = healthy.
 struct Health {
   struct Problem {
-    std::string type;  // CONNECTION, ...
+    std::string type;  // CONNECTION: a listener is not up (HTTP 500); JETSTREAM, ... (HTTP 503)
     std::string error;
   };
   std::vector<Problem> problems;
@@ -177,6 +236,7 @@ class Source {
   virtual void connections(ConnectionQuery query, Done<ConnectionPage> done) = 0;
   virtual void routes(bool subscriptions, Done<RoutePage> done) = 0;
   virtual void subscriptions(SubscriptionQuery query, Done<SubscriptionPage> done) = 0;
+  virtual void accounts(Done<AccountPage> done) = 0;
   virtual void health(Done<Health> done) = 0;
 };
 
