@@ -28,17 +28,25 @@ struct LogOptions {
   bool pid = true;                    // left out when embedded
   std::string file;                   // empty: stderr
   int64_t file_size_limit_bytes = 0;  // 0: no rotation
-  int64_t file_max_num = 0;           // backups kept, 0: all
+  int64_t file_max_num = 0;           // files kept, the current one included; 0: all
   bool syslog = false;
-  std::string remote_syslog;  // udp://host:port, tcp://host:port or unix socket path
+  std::string remote_syslog;  // udp://host:port, tcp://host:port or unix:///path; wins over syslog
+
+  bool operator==(const LogOptions&) const = default;
 };
 
-// Where formatted lines go; implemented by the sinks in log.cc and by tests.
+// Where formatted lines go; implemented by the sinks of this folder, by tests and by embedding
+// applications. Called by one thread at a time, with the logger's lock held: a sink must neither
+// block for long nor log. `line` comes without a line end and is valid during the call.
 class LogSink {
  public:
   virtual ~LogSink() = default;
   virtual void write(LogLevel level, std::string_view line) = 0;
   virtual Result<void> reopen() { return {}; }
+  // True: the sink adds its own time and level (syslog), lines are the bare text.
+  [[nodiscard]] virtual bool wants_bare_text() const { return false; }
+  // True: the level may be written in colour (a terminal).
+  [[nodiscard]] virtual bool wants_colour() const { return false; }
 };
 
 class Logger {
@@ -49,10 +57,12 @@ class Logger {
   Logger(const Logger&) = delete;
   Logger& operator=(const Logger&) = delete;
 
-  // Replaces the sink and the levels; on error (file cannot be opened) nothing changes.
+  // Replaces the sink and the levels; on error (file cannot be opened, syslog not reached) nothing
+  // changes.
   Result<void> configure(const LogOptions& options);
-  // Sends lines to `sink` instead (tests, embedding applications).
+  // Sends lines to `sink` instead (tests, embedding applications). Levels stay as they are.
   void set_sink(std::shared_ptr<LogSink> sink);
+  // Opens the log file anew, after a tool moved it away. On error the old file is kept.
   Result<void> reopen();
 
   [[nodiscard]] bool debug_enabled() const { return debug_.load(std::memory_order_relaxed); }
@@ -83,6 +93,8 @@ class Logger {
     if (trace_enabled()) line(LogLevel::kTrace, fmt::format(format, std::forward<Args>(args)...));
   }
 
+  // Writes unconditionally. Control characters in `text` are escaped: what a peer sends must not
+  // forge lines.
   void line(LogLevel level, std::string_view text);
 
  private:
