@@ -1,4 +1,4 @@
-#include "broker/base/server_id.h"
+#include "broker/crypto/server_id.h"
 
 #include <gtest/gtest.h>
 
