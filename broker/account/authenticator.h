@@ -1,0 +1,63 @@
+// Authenticator: decides who a connection is (wire.md 3) from the configured users and the
+// credentials it sent. Immutable, safe from any thread; a reload makes a new one.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "broker/account/account.h"
+#include "broker/account/permissions.h"
+#include "broker/config/options.h"
+
+namespace natrix::account {
+
+struct Credentials {
+  std::string user;
+  std::string password;
+  std::string token;
+  bool any = false;  // some credential was sent, of whatever kind
+};
+
+struct Identity {
+  Account* account = nullptr;
+  std::string user;  // as shown in monitoring
+  std::shared_ptr<const CompiledPermissions> permissions;  // null: everything allowed
+};
+
+class Authenticator {
+ public:
+  Authenticator(const config::Authorization& authorization, std::string no_auth_user,
+                const Accounts& accounts);
+
+  [[nodiscard]] bool required() const { return required_; }
+  // INFO says so only when a client without credentials would be refused.
+  [[nodiscard]] bool announced() const { return required_ && no_auth_user_.empty(); }
+  // Whether check() may take long (bcrypt) and belongs on a worker thread.
+  [[nodiscard]] bool slow(const Credentials& credentials) const;
+  // Null: authorization violation.
+  [[nodiscard]] std::unique_ptr<Identity> check(const Credentials& credentials) const;
+
+ private:
+  struct User {
+    std::string password;
+    std::shared_ptr<const CompiledPermissions> permissions;
+  };
+  [[nodiscard]] std::unique_ptr<Identity> identity(const std::string& name,
+                                                   const User& user) const;
+
+  const Accounts& accounts_;
+  bool required_;
+  std::string no_auth_user_;
+  std::string token_;
+  std::map<std::string, User> users_;
+  std::shared_ptr<const CompiledPermissions> default_permissions_;
+};
+
+// Compares in constant time; bcrypt when `stored` is a bcrypt hash.
+bool password_matches(const std::string& stored, const std::string& given);
+bool is_bcrypt(std::string_view stored);
+
+}  // namespace natrix::account

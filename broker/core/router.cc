@@ -1,0 +1,208 @@
+#include "broker/core/router.h"
+
+#include <cstring>
+#include <random>
+
+#include "broker/base/assert.h"
+
+namespace natrix::core {
+
+using subject::Subscription;
+
+Router::Router(io::Shard& shard, RouterMesh& mesh)
+    : shard_(shard), mesh_(mesh), random_state_(std::random_device{}() | 1ULL) {
+  shard.set_turn_hook(this);
+}
+
+Router::~Router() {
+  shard_.set_turn_hook(nullptr);
+}
+
+uint32_t Router::random(uint32_t below) {
+  // xorshift: spreading load over queue members needs no more.
+  random_state_ ^= random_state_ << 13;
+  random_state_ ^= random_state_ >> 7;
+  random_state_ ^= random_state_ << 17;
+  return static_cast<uint32_t>((random_state_ >> 32) % below);
+}
+
+Published Router::publish(const Publisher& publisher, const Message& message) {
+  ++serial_;
+  const Plan& plan = plans_.find(*message.account, message.subject());
+  Published result;
+  for (Subscription* sub : plan.local) {
+    if (sub->receiver == publisher.self && !publisher.echo) continue;
+    give(*sub, message, {}, result);
+  }
+  if (plan.queue_count == 0 && plan.routes.empty()) return result;
+  choice_count_ = 0;
+  if (!publisher.from_route) {
+    for (Subscription* sub : plan.routes) choice(sub);
+  }
+  if (plan.queue_count != 0) to_queues(plan, publisher, message, result);
+  if (choice_count_ != 0) to_routes(plan, publisher, message, result);
+  return result;
+}
+
+Router::RouteChoice& Router::choice(Subscription* sub) {
+  for (size_t i = 0; i < choice_count_; ++i) {
+    if (choices_[i].sub->receiver == sub->receiver) return choices_[i];
+  }
+  if (choice_count_ == choices_.size()) choices_.emplace_back();
+  RouteChoice& fresh = choices_[choice_count_++];
+  fresh.sub = sub;
+  fresh.queues.clear();
+  return fresh;
+}
+
+void Router::to_queues(const Plan& plan, const Publisher& publisher, const Message& message,
+                       Published& result) {
+  for (uint32_t i = 0; i < plan.queue_count; ++i) {
+    const QueuePlan& queue = plan.queues[i];
+    if (publisher.from_route) {
+      bool chosen = false;
+      for (std::string_view name : publisher.queues) chosen |= name == queue.name;
+      if (chosen) pick_local(queue, publisher, message, result);
+      continue;
+    }
+    if (pick_local(queue, publisher, message, result) || queue.remote.empty()) continue;
+    // Each server counts with the number of members it announced.
+    uint32_t members = 0;
+    for (const Subscription* sub : queue.remote) members += static_cast<uint32_t>(sub->weight);
+    uint32_t at = random(members == 0 ? 1 : members);
+    for (Subscription* sub : queue.remote) {
+      auto weight = static_cast<uint32_t>(sub->weight);
+      if (at < weight || sub == queue.remote.back()) {
+        choice(sub).queues.push_back(queue.name);
+        break;
+      }
+      at -= weight;
+    }
+  }
+}
+
+bool Router::pick_local(const QueuePlan& queue, const Publisher& publisher, const Message& message,
+                        Published& result) {
+  auto count = static_cast<uint32_t>(queue.local.size());
+  if (count == 0) return false;
+  uint32_t start = count == 1 ? 0 : random(count);
+  for (uint32_t i = 0; i < count; ++i) {
+    Subscription* sub = queue.local[(start + i) % count];
+    if (sub->receiver == publisher.self && !publisher.echo) continue;
+    uint32_t before = result.deliveries;
+    give(*sub, message, {}, result);
+    if (result.deliveries != before) return true;
+  }
+  return false;
+}
+
+void Router::to_routes(const Plan&, const Publisher&, const Message& message, Published& result) {
+  for (size_t i = 0; i < choice_count_; ++i) {
+    give(*choices_[i].sub, message, choices_[i].queues, result);
+  }
+}
+
+bool Router::publish_to_group(const Message& message, std::string_view group) {
+  ++serial_;
+  const Plan& plan = plans_.find(*message.account, message.subject());
+  Published result;
+  for (uint32_t i = 0; i < plan.queue_count; ++i) {
+    if (plan.queues[i].name == group) return pick_local(plan.queues[i], {}, message, result);
+  }
+  return false;
+}
+
+void Router::give(Subscription& sub, const Message& message,
+                  std::span<const std::string_view> queues, Published& result) {
+  if (sub.shard != shard_.id()) return hand_over(sub, message, queues, result);
+  Delivery delivery = sub.receiver->deliver(sub, message, queues);
+  if (delivery == Delivery::kRefused) return;
+  ++result.deliveries;
+  result.congested |= delivery == Delivery::kCongested;
+}
+
+void Router::hand_over(Subscription& sub, const Message& message,
+                       std::span<const std::string_view> queues, Published& result) {
+  if (outgoing_.empty()) outgoing_.resize(mesh_.shards.size());
+  std::unique_ptr<HandOver>& batch = outgoing_[sub.shard];
+  if (!batch) {
+    batch = std::make_unique<HandOver>(*mesh_.routers[sub.shard]);
+    any_outgoing_ = true;
+  }
+  if (queues.empty() && sub.group != nullptr) {
+    std::string_view name = sub.group->name;
+    batch->add(sub, message, serial_, {&name, 1});
+  } else {
+    batch->add(sub, message, serial_, queues);
+  }
+  ++result.deliveries;
+  result.congested |= mesh_.shards[sub.shard]->backlog() > kMaxBacklog;
+}
+
+void Router::end_turn() {
+  if (!any_outgoing_) return;
+  any_outgoing_ = false;
+  for (size_t i = 0; i < outgoing_.size(); ++i) {
+    if (outgoing_[i]) mesh_.shards[i]->send(std::move(outgoing_[i]));
+  }
+}
+
+void HandOver::keep_alive(Message& message) {
+  if (message.block != nullptr) {
+    if (blocks_.empty() || blocks_.back().get() != message.block) {
+      blocks_.push_back(io::BytesRef::share(message.block));
+    }
+    return;
+  }
+  // A message the server made itself: give it bytes of its own.
+  size_t size = message.subject_size + message.reply_size + message.total_size + size_t{2};
+  auto block = io::BytesRef::adopt(io::SharedBytes::allocate(size));
+  char* to = block->data();
+  auto take = [&to](const char*& from, size_t n) {
+    if (n > 0) std::memcpy(to, from, n);
+    from = to;
+    to += n;
+  };
+  take(message.subject_data, message.subject_size);
+  take(message.reply_data, message.reply_size);
+  take(message.body, message.total_size + size_t{2});
+  message.tail = nullptr;
+  message.block = block.get();
+  blocks_.push_back(std::move(block));
+}
+
+void HandOver::add(Subscription& sub, const Message& message, uint64_t serial,
+                   std::span<const std::string_view> queues) {
+  if (last_serial_ != serial) {
+    last_serial_ = serial;
+    messages_.push_back(message);
+    keep_alive(messages_.back());
+  }
+  uint32_t names = 0;
+  if (!queues.empty()) {
+    names_.emplace_back(queues.begin(), queues.end());
+    names = static_cast<uint32_t>(names_.size());
+  }
+  items_.push_back({&sub, static_cast<uint32_t>(messages_.size() - 1), names});
+}
+
+void HandOver::open(io::Shard& shard) {
+  io::Turn turn(shard);
+  std::vector<std::string_view> queues;
+  for (const Item& item : items_) {
+    queues.clear();
+    if (item.queue_names != 0) {
+      const auto& names = names_[item.queue_names - 1];
+      queues.assign(names.begin(), names.end());
+    }
+    const Message& message = messages_[item.message];
+    Delivery delivery = item.sub->receiver->deliver(*item.sub, message, queues);
+    // The member has left meanwhile: the group's other members must not lose the message.
+    if (delivery == Delivery::kRefused && queues.size() == 1 &&
+        item.sub->origin == subject::Origin::kLocal) {
+      target_.publish_to_group(message, queues.front());
+    }
+  }
+}
+
+}  // namespace natrix::core

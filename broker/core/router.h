@@ -1,0 +1,118 @@
+// Router: takes a published message to its receivers. One per shard, used in that shard's turns.
+//
+// Receivers on the same shard are called at once; those of other shards get the message in one
+// batch per turn (see HandOver). A batch keeps the bytes alive by reference; nothing is copied.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "broker/account/account.h"
+#include "broker/core/message.h"
+#include "broker/core/plan.h"
+#include "broker/core/receiver.h"
+#include "broker/io/shard.h"
+
+namespace natrix::core {
+
+class Router;
+class HandOver;
+
+// Who publishes, and what that excludes.
+struct Publisher {
+  const Receiver* self = nullptr;
+  bool echo = true;  // false: not back to self
+  // A message that came over a route goes to local clients only, and to no other queue groups than
+  // those its origin chose.
+  bool from_route = false;
+  std::span<const std::string_view> queues;
+};
+
+struct Published {
+  uint32_t deliveries = 0;
+  bool congested = false;
+};
+
+// Finds the router of another shard; all of a server's routers share one.
+struct RouterMesh {
+  std::vector<io::Shard*> shards;
+  std::vector<Router*> routers;
+};
+
+class Router final : public io::TurnHook {
+ public:
+  Router(io::Shard& shard, RouterMesh& mesh);
+  ~Router() override;
+
+  Published publish(const Publisher& publisher, const Message& message);
+  // Gives the message to some local member of the group; for a member that was gone on arrival.
+  bool publish_to_group(const Message& message, std::string_view group);
+  // Sends what was collected for other shards.
+  void end_turn() override;
+
+  io::Shard& shard() { return shard_; }
+  PlanCache& plans() { return plans_; }
+
+ private:
+  static constexpr size_t kMaxBacklog = 64;  // batches waiting on one shard before publishers wait
+
+  void give(subject::Subscription& sub, const Message& message,
+            std::span<const std::string_view> queues, Published& result);
+  void hand_over(subject::Subscription& sub, const Message& message,
+                 std::span<const std::string_view> queues, Published& result);
+  bool pick_local(const QueuePlan& queue, const Publisher& publisher, const Message& message,
+                  Published& result);
+  void to_queues(const Plan& plan, const Publisher& publisher, const Message& message,
+                 Published& result);
+  void to_routes(const Plan& plan, const Publisher& publisher, const Message& message,
+                 Published& result);
+  uint32_t random(uint32_t below);
+
+  io::Shard& shard_;
+  RouterMesh& mesh_;
+  PlanCache plans_;
+  std::vector<std::unique_ptr<HandOver>> outgoing_;  // per shard
+  bool any_outgoing_ = false;
+  uint64_t random_state_;
+  uint64_t serial_ = 0;  // of the message being routed
+  // Queue groups chosen for each route, while one message is routed.
+  struct RouteChoice {
+    subject::Subscription* sub;
+    std::vector<std::string_view> queues;
+  };
+  std::vector<RouteChoice> choices_;
+  size_t choice_count_ = 0;
+  RouteChoice& choice(subject::Subscription* sub);
+};
+
+// The messages of one turn for one other shard.
+class HandOver final : public io::Mail {
+ public:
+  explicit HandOver(Router& target) : target_(target) {}
+
+  // `serial` tells messages apart: one with many receivers is stored once.
+  void add(subject::Subscription& sub, const Message& message, uint64_t serial,
+           std::span<const std::string_view> queues);
+  void open(io::Shard& shard) override;
+
+ private:
+  struct Item {
+    subject::Subscription* sub;
+    uint32_t message;
+    uint32_t queue_names;  // index + 1 into names_, 0: none
+  };
+  void keep_alive(Message& message);
+
+  Router& target_;
+  std::vector<Message> messages_;
+  std::vector<Item> items_;
+  std::vector<io::BytesRef> blocks_;
+  std::vector<std::vector<std::string>> names_;
+  uint64_t last_serial_ = 0;
+};
+
+}  // namespace natrix::core

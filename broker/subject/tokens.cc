@@ -1,0 +1,79 @@
+#include "broker/subject/tokens.h"
+
+namespace natrix::subject {
+
+namespace {
+
+bool has_space(std::string_view token) {
+  return token.find_first_of(" \t\n\r\f") != std::string_view::npos;
+}
+
+}  // namespace
+
+bool is_valid_pattern(std::string_view subject) {
+  if (subject.empty()) return false;
+  std::string_view token;
+  for (TokenCursor cursor(subject); cursor.next(token);) {
+    if (token.empty() || has_space(token)) return false;
+    if (token == ">" && !cursor.at_end()) return false;
+  }
+  return true;
+}
+
+bool is_valid_literal(std::string_view subject) {
+  return is_valid_pattern(subject) && !has_wildcard(subject);
+}
+
+bool has_wildcard(std::string_view subject) {
+  for (size_t at = subject.find_first_of("*>"); at != std::string_view::npos;
+       at = subject.find_first_of("*>", at + 1)) {
+    bool starts = at == 0 || subject[at - 1] == '.';
+    bool ends = at + 1 == subject.size() || subject[at + 1] == '.';
+    if (starts && ends) return true;
+  }
+  return false;
+}
+
+size_t token_count(std::string_view subject) {
+  if (subject.empty()) return 0;
+  size_t count = 1;
+  for (char c : subject) count += c == '.';
+  return count;
+}
+
+bool matches(std::string_view pattern, std::string_view literal) {
+  TokenCursor p(pattern), l(literal);
+  std::string_view want, have;
+  while (p.next(want)) {
+    if (!l.next(have)) return false;
+    if (want == ">" && p.at_end()) return true;
+    if (want != "*" && want != have) return false;
+  }
+  return l.at_end();
+}
+
+bool covers(std::string_view outer, std::string_view inner) {
+  TokenCursor o(outer), i(inner);
+  std::string_view want, have;
+  while (o.next(want)) {
+    if (!i.next(have)) return false;
+    if (want == ">" && o.at_end()) return true;
+    if (have == ">" && i.at_end()) return false;
+    if (want == "*") continue;
+    if (have == "*" || want != have) return false;
+  }
+  return i.at_end();
+}
+
+bool overlaps(std::string_view a, std::string_view b) {
+  TokenCursor ca(a), cb(b);
+  std::string_view ta, tb;
+  while (true) {
+    bool more_a = ca.next(ta), more_b = cb.next(tb);
+    if (!more_a || !more_b) return more_a == more_b;
+    if ((ta == ">" && ca.at_end()) || (tb == ">" && cb.at_end())) return true;
+    if (ta != "*" && tb != "*" && ta != tb) return false;
+  }
+}
+
+}  // namespace natrix::subject
