@@ -28,6 +28,9 @@ bool password_matches(const std::string& stored, const std::string& given) {
 
 namespace {
 
+// Tokens are secrets and have no name.
+const std::string kTokenUser = "[REDACTED]";
+
 std::shared_ptr<const CompiledPermissions> compile(
     const std::optional<config::Permissions>& permissions,
     const std::shared_ptr<const CompiledPermissions>& fallback) {
@@ -79,9 +82,16 @@ std::unique_ptr<Identity> Authenticator::check(const Credentials& credentials) c
     if (token_.empty()) return nullptr;
   }
   if (!token_.empty() && password_matches(token_, credentials.token)) {
-    return identity("[REDACTED]", {"", default_permissions_});
+    return identity(kTokenUser, {"", default_permissions_});
   }
   return nullptr;
+}
+
+std::unique_ptr<Identity> Authenticator::renew(const std::string& user) const {
+  if (!required_) return identity("", {"", default_permissions_});
+  if (user == kTokenUser && !token_.empty()) return identity(user, {"", default_permissions_});
+  auto found = users_.find(user);
+  return found == users_.end() ? nullptr : identity(found->first, found->second);
 }
 
 }  // namespace natrix::account

@@ -39,6 +39,8 @@ class Authenticator {
   [[nodiscard]] bool slow(const Credentials& credentials) const;
   // Null: authorization violation.
   [[nodiscard]] std::unique_ptr<Identity> check(const Credentials& credentials) const;
+  // For a user who was let in before a reload, by name (as in Identity). Null: no longer.
+  [[nodiscard]] std::unique_ptr<Identity> renew(const std::string& user) const;
 
  private:
   struct User {

@@ -1,6 +1,6 @@
 #include "broker/core/plan.h"
 
-#include <algorithm>
+#include "broker/subject/tokens.h"
 
 namespace natrix::core {
 
@@ -30,6 +30,8 @@ QueuePlan& Plan::queue(std::string_view name) {
 
 void Plan::fill(const subject::SubjectIndex& index, std::string_view subject) {
   clear();
+  // An empty token matches nothing, not even '*'.
+  if (!subject::is_valid_pattern(subject)) return;
   index.match(
       subject,
       [this](Subscription* sub) {

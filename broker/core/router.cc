@@ -29,6 +29,32 @@ uint32_t Router::random(uint32_t below) {
 Published Router::publish(const Publisher& publisher, const Message& message) {
   ++serial_;
   const Plan& plan = plans_.find(*message.account, message.subject());
+  if (message.total_size >= kOwnBlockFrom && message.block != nullptr &&
+      !message.block->dedicated() && plan.local.size() + plan.routes.size() > 1) {
+    io::BytesRef own;
+    return route(plan, publisher, in_own_block(message, own));
+  }
+  return route(plan, publisher, message);
+}
+
+// A large payload with many receivers is copied once, into a block that all their write queues refer
+// to; the chunk it was read into is needed for the next read.
+Message Router::in_own_block(const Message& message, io::BytesRef& own) {
+  const char* begin = message.subject_data;
+  size_t size = static_cast<size_t>(message.body - begin) + message.total_size + 2;
+  own = io::BytesRef::adopt(io::SharedBytes::allocate(size));
+  std::memcpy(own->data(), begin, size);
+  auto moved = [&](const char* p) { return p == nullptr ? nullptr : own->data() + (p - begin); };
+  Message copy = message;
+  copy.subject_data = moved(message.subject_data);
+  copy.reply_data = message.reply_size == 0 ? nullptr : moved(message.reply_data);
+  copy.body = moved(message.body);
+  copy.tail = moved(message.tail);
+  copy.block = own.get();
+  return copy;
+}
+
+Published Router::route(const Plan& plan, const Publisher& publisher, const Message& message) {
   Published result;
   for (Subscription* sub : plan.local) {
     if (sub->receiver == publisher.self && !publisher.echo) continue;

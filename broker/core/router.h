@@ -60,6 +60,11 @@ class Router final : public io::TurnHook {
  private:
   static constexpr size_t kMaxBacklog = 64;  // batches waiting on one shard before publishers wait
 
+  // Payloads of this size on get a block of their own when they have several receivers.
+  static constexpr uint32_t kOwnBlockFrom = 4 * 1024;
+
+  static Message in_own_block(const Message& message, io::BytesRef& own);
+  Published route(const Plan& plan, const Publisher& publisher, const Message& message);
   void give(subject::Subscription& sub, const Message& message,
             std::span<const std::string_view> queues, Published& result);
   void hand_over(subject::Subscription& sub, const Message& message,

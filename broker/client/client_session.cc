@@ -1,0 +1,170 @@
+// Who the peer is: CONNECT, credentials, INFO, PING and PONG.
+#include <fmt/format.h>
+
+#include "broker/client/client.h"
+
+namespace natrix::client {
+
+using io::Clock;
+using io::CloseReason;
+
+namespace {
+constexpr auto kFirstPingDelay = std::chrono::seconds(2);
+}
+
+std::string Client::info_text(bool connect_info) const {
+  protocol::Info info = *context_.host.client_info();
+  info.client_id = cid_;
+  info.client_ip = remote().ip;
+  if (connect_info && account_ != nullptr) {
+    info.connect_info = true;
+    info.remote_account = account_->name();
+    info.acc_is_sys = account_->name() == account::kSystemAccount;
+  }
+  return protocol::encode(info);
+}
+
+void Client::send_info_update() {
+  if (open() && connected_ && options_->protocol >= 1 && first_pong_sent_) write(info_text(false));
+}
+
+void Client::handle_connect(std::string_view json) {
+  // The arguments hold secrets: only that there was a CONNECT is traced.
+  if (context_.host.log().trace_enabled()) trace_in("CONNECT", "{...}");
+  Result<protocol::Connect> connect = protocol::decode_connect(json);
+  if (!connect) return violation(fmt::format("CONNECT: {}", connect.error().message));
+  if (registered_ && connected_) leave_account();  // a second CONNECT starts afresh
+  *options_ = std::move(*connect);
+  auth_deadline_ = Clock::time_point::max();
+  if (!options_->lang.empty()) options_->lang.resize(std::min<size_t>(options_->lang.size(), 64));
+  if (options_->protocol != 0 && options_->protocol != 1) {
+    return fail("invalid client protocol", CloseReason::kBadClientProtocolVersion);
+  }
+  if (!settings_->headers) options_->headers = false;
+  if (options_->no_responders && !options_->headers) {
+    return fail("no responders requires headers support",
+                CloseReason::kNoRespondersRequiresHeaders);
+  }
+  if (!options_->account.empty() || options_->new_account) {
+    return fail("Authorization Violation", CloseReason::kAuthenticationViolation);
+  }
+  connected_ = true;
+  check_credentials();
+}
+
+void Client::check_credentials() {
+  auto authenticator = context_.host.authenticator();
+  account::Credentials credentials{options_->user, options_->pass, options_->auth_token,
+                                   options_->has_credentials()};
+  if (!authenticator->slow(credentials)) {
+    return credentials_checked(authenticator->check(credentials));
+  }
+  // A bcrypt comparison takes a tenth of a second by design: other clients must not wait for it.
+  phase_ = Phase::kChecking;
+  pause_reading();
+  auto self = std::static_pointer_cast<Client>(shared_from_this());
+  bool accepted = context_.host.run_blocking([self, authenticator, credentials] {
+    std::shared_ptr<account::Identity> identity = authenticator->check(credentials);
+    self->shard().post([self, identity] {
+      if (!self->open()) return;
+      io::Turn turn(self->shard());
+      self->credentials_checked(identity ? std::make_unique<account::Identity>(*identity)
+                                         : nullptr);
+      self->resume_reading();
+    });
+  });
+  if (!accepted) {
+    context_.host.log().warn("{} - too many password checks are waiting", label());
+    close(CloseReason::kAuthenticationTimeout);
+  }
+}
+
+void Client::credentials_checked(std::unique_ptr<account::Identity> identity) {
+  if (!identity) {
+    context_.host.log().error("{} - authentication error{}{}", label(),
+                              options_->user.empty() ? "" : " - User ", options_->user);
+    return fail("Authorization Violation", CloseReason::kAuthenticationViolation);
+  }
+  // What is no longer needed is not kept: secrets, and memory per connection.
+  options_->pass.clear();
+  options_->auth_token.clear();
+  options_->pass.shrink_to_fit();
+  become(*identity);
+  phase_ = Phase::kReady;
+  if (!connected_) return;
+  ok();
+  next_ping_ = Clock::now() + std::min<Clock::duration>(
+                                  kFirstPingDelay, std::chrono::duration_cast<Clock::duration>(
+                                                       settings_->ping_interval));
+  wake_at(next_ping_);
+}
+
+void Client::become(const account::Identity& identity) {
+  if (registered_) leave_account();
+  account_ = identity.account;
+  user_ = identity.user;
+  permissions_ = identity.permissions
+                     ? std::make_unique<account::UserPermissions>(identity.permissions)
+                     : nullptr;
+  account_->connections.fetch_add(1, std::memory_order_relaxed);
+  account_->total_connections.fetch_add(1, std::memory_order_relaxed);
+  registered_ = true;
+}
+
+void Client::leave_account() {
+  remove_all_subscriptions();
+  if (!registered_) return;
+  account_->connections.fetch_sub(1, std::memory_order_relaxed);
+  registered_ = false;
+}
+
+void Client::reauthenticate() {
+  if (!open() || phase_ != Phase::kReady) return;
+  auto authenticator = context_.host.authenticator();
+  auto allowed = authenticator->renew(user_);
+  if (!allowed) {
+    context_.host.log().error("{} - user is no longer authorized after the reload", label());
+    return fail("Authorization Violation", CloseReason::kAuthenticationViolation);
+  }
+  permissions_ = allowed->permissions
+                     ? std::make_unique<account::UserPermissions>(allowed->permissions)
+                     : nullptr;
+  if (!permissions_) return;
+  std::vector<subject::Subscription*> forbidden;
+  for (subject::Subscription* sub : subscriptions_) {
+    if (!permissions_->rules().may_subscribe(sub->subject(), sub->queue())) {
+      forbidden.push_back(sub);
+    } else {
+      sub->filtered = permissions_->rules().needs_filter(sub->subject());
+    }
+  }
+  for (subject::Subscription* sub : forbidden) {
+    std::string queue = sub->queue().empty() ? "" : fmt::format(" using queue \"{}\"", sub->queue());
+    error(fmt::format("Permissions Violation for Subscription to \"{}\"{} (sid \"{}\")",
+                      sub->subject(), queue, sub->sid()));
+    remove_subscription(sub);
+  }
+}
+
+void Client::handle_ping() {
+  write("PONG\r\n");
+  if (first_pong_sent_ || !connected_) return;
+  first_pong_sent_ = true;
+  if (options_->protocol >= 1) write(info_text(true));
+}
+
+void Client::handle_pong() {
+  if (pings_out_ > 0) {
+    rtt_measured_ = Clock::now();
+    rtt_ = rtt_measured_ - ping_sent_;
+  }
+  pings_out_ = 0;
+}
+
+void Client::send_ping() {
+  ++pings_out_;
+  ping_sent_ = Clock::now();
+  write("PING\r\n");
+}
+
+}  // namespace natrix::client
