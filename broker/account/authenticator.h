@@ -23,7 +23,7 @@ struct Credentials {
 
 struct Identity {
   Account* account = nullptr;
-  std::string user;  // as shown in monitoring
+  std::string user;                                        // as shown in monitoring
   std::shared_ptr<const CompiledPermissions> permissions;  // null: everything allowed
 };
 
@@ -47,8 +47,7 @@ class Authenticator {
     std::string password;
     std::shared_ptr<const CompiledPermissions> permissions;
   };
-  [[nodiscard]] std::unique_ptr<Identity> identity(const std::string& name,
-                                                   const User& user) const;
+  [[nodiscard]] std::unique_ptr<Identity> identity(const std::string& name, const User& user) const;
 
   const Accounts& accounts_;
   bool required_;

@@ -101,10 +101,10 @@ void UserPermissions::opened_reply(std::string_view reply) {
   const auto& responses = compiled_->responses();
   if (!responses || reply.empty()) return;
   if (replies_.size() >= kMaxReplies) forget_expired_replies();
-  auto expires = responses->expires.count() <= 0
-                     ? Clock::time_point::max()
-                     : Clock::now() +
-                           std::chrono::duration_cast<Clock::duration>(responses->expires);
+  auto expires =
+      responses->expires.count() <= 0
+          ? Clock::time_point::max()
+          : Clock::now() + std::chrono::duration_cast<Clock::duration>(responses->expires);
   replies_[std::string(reply)] = {expires, responses->max_msgs};
 }
 

@@ -1,11 +1,12 @@
-// Epoch-based reclamation: readers on any shard walk shared structures without locks, writers unlink
-// and retire what they replaced, and memory is freed once no reader can still see it.
+// Epoch-based reclamation: readers on any shard walk shared structures without locks, writers
+// unlink and retire what they replaced, and memory is freed once no reader can still see it.
 //
-//   Reader:  EpochPin pin(slot);  ... follow pointers ...        (one per read chunk, not per message)
-//   Writer:  unlink; domain.retire(limbo, deleter);  ... limbo.collect(domain) now and then
+//   Reader:  EpochPin pin(slot);  ... follow pointers ...        (one per read chunk, not per
+//   message) Writer:  unlink; domain.retire(limbo, deleter);  ... limbo.collect(domain) now and
+//   then
 //
-// A domain serves one broker. Each thread that reads has its own EpochSlot, registered for as long as
-// the thread runs. A Limbo belongs to one thread (or to whoever holds the writer lock it is used
+// A domain serves one broker. Each thread that reads has its own EpochSlot, registered for as long
+// as the thread runs. A Limbo belongs to one thread (or to whoever holds the writer lock it is used
 // under). Objects retired by a thread are freed by that thread's collect().
 #pragma once
 

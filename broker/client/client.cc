@@ -19,16 +19,26 @@ constexpr auto kStallTime = std::chrono::milliseconds(5);
 
 std::string_view verb_text(ClientVerb verb) {
   switch (verb) {
-    case ClientVerb::kPub: return "PUB";
-    case ClientVerb::kHpub: return "HPUB";
-    case ClientVerb::kSub: return "SUB";
-    case ClientVerb::kUnsub: return "UNSUB";
-    case ClientVerb::kConnect: return "CONNECT";
-    case ClientVerb::kPing: return "PING";
-    case ClientVerb::kPong: return "PONG";
-    case ClientVerb::kInfo: return "INFO";
-    case ClientVerb::kOk: return "+OK";
-    case ClientVerb::kErr: return "-ERR";
+    case ClientVerb::kPub:
+      return "PUB";
+    case ClientVerb::kHpub:
+      return "HPUB";
+    case ClientVerb::kSub:
+      return "SUB";
+    case ClientVerb::kUnsub:
+      return "UNSUB";
+    case ClientVerb::kConnect:
+      return "CONNECT";
+    case ClientVerb::kPing:
+      return "PING";
+    case ClientVerb::kPong:
+      return "PONG";
+    case ClientVerb::kInfo:
+      return "INFO";
+    case ClientVerb::kOk:
+      return "+OK";
+    case ClientVerb::kErr:
+      return "-ERR";
   }
   return "?";
 }
@@ -58,8 +68,8 @@ void Client::start_session(std::optional<std::string> refuse) {
   }
   context_.host.log().debug("{} - Client connection created", label());
   if (authenticator->required()) {
-    auth_deadline_ = Clock::now() + std::chrono::duration_cast<Clock::duration>(
-                                        settings_->auth_timeout);
+    auth_deadline_ =
+        Clock::now() + std::chrono::duration_cast<Clock::duration>(settings_->auth_timeout);
     wake_at(auth_deadline_);
   } else if (auto identity = authenticator->check({})) {
     become(*identity);
@@ -81,7 +91,8 @@ std::string Client::label() const {
 }
 
 std::chrono::system_clock::time_point Client::last_activity() const {
-  auto ago = std::chrono::duration_cast<std::chrono::system_clock::duration>(Clock::now() - last_in_);
+  auto ago =
+      std::chrono::duration_cast<std::chrono::system_clock::duration>(Clock::now() - last_in_);
   return std::chrono::system_clock::now() - ago;
 }
 
@@ -126,25 +137,37 @@ bool Client::admit_before_connect(ClientVerb verb) {
 }
 
 void Client::handle(const ClientOperation& operation, io::SharedBytes& block) {
-  bool publishes =
-      operation.verb == ClientVerb::kPub || operation.verb == ClientVerb::kHpub;
+  bool publishes = operation.verb == ClientVerb::kPub || operation.verb == ClientVerb::kHpub;
   if (!publishes && context_.host.log().trace_enabled() && operation.verb != ClientVerb::kConnect) {
     trace_in(verb_text(operation.verb), operation.args);
   }
   if (!admit_before_connect(operation.verb)) return;
   switch (operation.verb) {
     case ClientVerb::kPub:
-    case ClientVerb::kHpub: handle_pub(operation, block); break;
-    case ClientVerb::kSub: handle_sub(operation.args); break;
-    case ClientVerb::kUnsub: handle_unsub(operation.args); break;
-    case ClientVerb::kConnect: handle_connect(operation.args); break;
-    case ClientVerb::kPing: handle_ping(); break;
-    case ClientVerb::kPong: handle_pong(); break;
+    case ClientVerb::kHpub:
+      handle_pub(operation, block);
+      break;
+    case ClientVerb::kSub:
+      handle_sub(operation.args);
+      break;
+    case ClientVerb::kUnsub:
+      handle_unsub(operation.args);
+      break;
+    case ClientVerb::kConnect:
+      handle_connect(operation.args);
+      break;
+    case ClientVerb::kPing:
+      handle_ping();
+      break;
+    case ClientVerb::kPong:
+      handle_pong();
+      break;
     case ClientVerb::kErr:
       context_.host.log().error("{} - Client Error {}", label(), operation.args);
       break;
     case ClientVerb::kInfo:
-    case ClientVerb::kOk: break;
+    case ClientVerb::kOk:
+      break;
   }
 }
 
@@ -160,7 +183,8 @@ void Client::handle_parse_error(ParseStatus status, std::string_view at) {
       return fail("maximum control line exceeded", CloseReason::kMaxControlLineExceeded);
     case ParseStatus::kBadArguments:
       return violation(fmt::format("bad arguments: {}", printable(at, 64)));
-    default: break;
+    default:
+      break;
   }
   if (phase_ != Phase::kReady) {
     log.error("{} - first operation is not CONNECT", label());

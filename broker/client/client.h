@@ -131,10 +131,10 @@ class Client final : public io::Connection, public core::Receiver {
   std::optional<std::chrono::nanoseconds> rtt_;
   int pings_out_ = 0;
   Phase phase_ = Phase::kNew;
-  bool connected_ = false;       // CONNECT was accepted
+  bool connected_ = false;  // CONNECT was accepted
   bool first_pong_sent_ = false;
-  bool registered_ = false;      // counted in its account
-  bool congested_ = false;       // some receiver of this read falls behind
+  bool registered_ = false;  // counted in its account
+  bool congested_ = false;   // some receiver of this read falls behind
 };
 
 }  // namespace natrix::client

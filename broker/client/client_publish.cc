@@ -40,8 +40,8 @@ bool Client::may_publish(const protocol::PubOperation& pub) {
   bool system = account_->name() == account::kSystemAccount;
   if (reserved_subject(pub.subject, system) ||
       (permissions_ && !permissions_->may_publish(pub.subject))) {
-    context_.host.log().error("{} - Publish Violation - User \"{}\", Subject \"{}\"", label(), user_,
-                              pub.subject);
+    context_.host.log().error("{} - Publish Violation - User \"{}\", Subject \"{}\"", label(),
+                              user_, pub.subject);
     error(fmt::format("Permissions Violation for Publish to \"{}\"", pub.subject));
     return false;
   }
@@ -116,7 +116,8 @@ void Client::no_responders(const protocol::PubOperation& pub) {
 
 Delivery Client::deliver(Subscription& sub, const Message& message,
                          std::span<const std::string_view>) {
-  if (sub.closed || !open()) [[unlikely]] return Delivery::kRefused;
+  if (sub.closed || !open()) [[unlikely]]
+    return Delivery::kRefused;
   bool with_header = message.header_size != 0 && options_->headers;
   if (sub.filtered && permissions_ && permissions_->rules().delivery_denied(message.subject())) {
     return Delivery::kRefused;
@@ -145,7 +146,8 @@ Delivery Client::deliver(Subscription& sub, const Message& message,
   } else {
     deliver_slowly(sub, message, with_header);
   }
-  if (context_.host.log().trace_enabled()) [[unlikely]] trace_out(sub, message);
+  if (context_.host.log().trace_enabled()) [[unlikely]]
+    trace_out(sub, message);
   queued();
   if (sub.max != 0 && sub.delivered >= sub.max && open()) remove_subscription(&sub);
   // Three quarters of what closes a slow consumer: publishers are slowed down first.

@@ -93,9 +93,10 @@ void Client::credentials_checked(std::unique_ptr<account::Identity> identity) {
   phase_ = Phase::kReady;
   if (!connected_) return;
   ok();
-  next_ping_ = Clock::now() + std::min<Clock::duration>(
-                                  kFirstPingDelay, std::chrono::duration_cast<Clock::duration>(
-                                                       settings_->ping_interval));
+  next_ping_ =
+      Clock::now() +
+      std::min<Clock::duration>(
+          kFirstPingDelay, std::chrono::duration_cast<Clock::duration>(settings_->ping_interval));
   wake_at(next_ping_);
 }
 
@@ -139,7 +140,8 @@ void Client::reauthenticate() {
     }
   }
   for (subject::Subscription* sub : forbidden) {
-    std::string queue = sub->queue().empty() ? "" : fmt::format(" using queue \"{}\"", sub->queue());
+    std::string queue =
+        sub->queue().empty() ? "" : fmt::format(" using queue \"{}\"", sub->queue());
     error(fmt::format("Permissions Violation for Subscription to \"{}\"{} (sid \"{}\")",
                       sub->subject(), queue, sub->sid()));
     remove_subscription(sub);

@@ -17,8 +17,8 @@ struct Message {
   const char* subject_data = nullptr;
   const char* reply_data = nullptr;
   const char* body = nullptr;  // header block, then payload, then CRLF
-  // "[reply ][hdr ]<total>\r\n<body>\r\n" in one piece, as MSG and HMSG need it behind the sid; null
-  // when the message was not received in that form.
+  // "[reply ][hdr ]<total>\r\n<body>\r\n" in one piece, as MSG and HMSG need it behind the sid;
+  // null when the message was not received in that form.
   const char* tail = nullptr;
   uint32_t subject_size = 0;
   uint32_t reply_size = 0;

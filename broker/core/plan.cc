@@ -64,8 +64,8 @@ const Plan& PlanCache::find(account::Account& account, std::string_view subject)
     return scratch_;
   }
   if (slots_.empty()) slots_.resize(kSlots);
-  uint32_t hash = subject::hash_of(subject) ^ static_cast<uint32_t>(
-                                                  reinterpret_cast<uintptr_t>(&account) >> 6);
+  uint32_t hash =
+      subject::hash_of(subject) ^ static_cast<uint32_t>(reinterpret_cast<uintptr_t>(&account) >> 6);
   Slot& slot = slots_[hash % kSlots];
   Cached* cached = slot.cached;
   bool same = cached != nullptr && slot.hash == hash && cached->account == &account &&

@@ -31,9 +31,9 @@ struct Plan {
   QueuePlan& queue(std::string_view name);
 };
 
-// The plans of recently used subjects of all accounts, of one shard. Direct-mapped and so bounded: a
-// subject is admitted when it is asked for twice in a row, so that a flood of subjects that are used
-// once neither allocates nor drives out the busy ones.
+// The plans of recently used subjects of all accounts, of one shard. Direct-mapped and so bounded:
+// a subject is admitted when it is asked for twice in a row, so that a flood of subjects that are
+// used once neither allocates nor drives out the busy ones.
 class PlanCache {
  public:
   static constexpr uint32_t kSlots = 4096;

@@ -37,8 +37,8 @@ Published Router::publish(const Publisher& publisher, const Message& message) {
   return route(plan, publisher, message);
 }
 
-// A large payload with many receivers is copied once, into a block that all their write queues refer
-// to; the chunk it was read into is needed for the next read.
+// A large payload with many receivers is copied once, into a block that all their write queues
+// refer to; the chunk it was read into is needed for the next read.
 Message Router::in_own_block(const Message& message, io::BytesRef& own) {
   const char* begin = message.subject_data;
   size_t size = static_cast<size_t>(message.body - begin) + message.total_size + 2;

@@ -219,8 +219,8 @@ void Connection::arm_timer() {
   if (state_ == State::kClosed) return;
   Clock::time_point next = std::min(wake_at_, stalled_until_);
   if (blocked_since_ != Clock::time_point::max()) {
-    next = std::min(next, blocked_since_ + std::chrono::duration_cast<Clock::duration>(
-                                               limits_.write_deadline));
+    next = std::min(
+        next, blocked_since_ + std::chrono::duration_cast<Clock::duration>(limits_.write_deadline));
   }
   if (next >= armed_for_) return;
   armed_for_ = next;
@@ -236,7 +236,8 @@ void Connection::timer_fired() {
   Clock::time_point now = Clock::now();
   if (state_ == State::kLingering) return finish();
   if (state_ == State::kClosed) return;
-  if (blocked_since_ != Clock::time_point::max() && now - blocked_since_ >= limits_.write_deadline) {
+  if (blocked_since_ != Clock::time_point::max() &&
+      now - blocked_since_ >= limits_.write_deadline) {
     return close(CloseReason::kSlowConsumerWriteDeadline);
   }
   if (now >= stalled_until_) {

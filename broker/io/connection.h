@@ -1,8 +1,8 @@
 // Connection: one socket of one shard: reading into the shard's chunk, a bounded write queue with a
 // deadline, one timer, and an orderly close. Protocols derive from it (client/, route/).
 //
-// Everything runs on the shard's thread. Owned by shared_ptr: the pending waits and the registry hold
-// it; after on_closed() it is retired, so that messages under way to it stay valid.
+// Everything runs on the shard's thread. Owned by shared_ptr: the pending waits and the registry
+// hold it; after on_closed() it is retired, so that messages under way to it stay valid.
 //
 // Reading: on_data() gets all bytes that have arrived, contiguous, followed by SharedBytes::kSlack
 // readable bytes. It consumes whole operations; the rest is presented again with more bytes behind.
@@ -77,8 +77,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
   WriteQueue& queue() { return queue_; }
   // Call after adding to queue(): schedules the flush and enforces max_pending.
   void queued() {
-    if (!dirty_) [[unlikely]] mark_dirty();
-    if (queue_.size_bytes() > limits_.max_pending_bytes) [[unlikely]] too_slow();
+    if (!dirty_) [[unlikely]]
+      mark_dirty();
+    if (queue_.size_bytes() > limits_.max_pending_bytes) [[unlikely]]
+      too_slow();
   }
   // Stops reading until resume_reading(); nests not.
   void pause_reading();

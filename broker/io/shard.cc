@@ -60,8 +60,8 @@ void Shard::send(std::unique_ptr<Mail> mail) {
   Mail* head = mail_.load(std::memory_order_relaxed);
   do {
     raw->next_ = head;
-  } while (
-      !mail_.compare_exchange_weak(head, raw, std::memory_order_release, std::memory_order_relaxed));
+  } while (!mail_.compare_exchange_weak(head, raw, std::memory_order_release,
+                                        std::memory_order_relaxed));
   // Whoever finds the box empty wakes the shard; the others ride along.
   if (head == nullptr) post([this] { open_mail(); });
 }

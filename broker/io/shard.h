@@ -57,7 +57,8 @@ class Shard {
   EpochDomain& epochs() { return epochs_; }
 
   void start();
-  // Ends the loop after the handlers that are ready and joins the thread. Not from the shard itself.
+  // Ends the loop after the handlers that are ready and joins the thread. Not from the shard
+  // itself.
   void stop();
   // The shard whose thread calls, null on other threads.
   static Shard* current();

@@ -27,7 +27,8 @@ class WriteQueue {
 
   // Room for `size` contiguous bytes; valid until the next call. Follow with commit().
   char* reserve(size_t size) {
-    if (static_cast<size_t>(limit_ - tail_) < size) [[unlikely]] add_chunk(size);
+    if (static_cast<size_t>(limit_ - tail_) < size) [[unlikely]]
+      add_chunk(size);
     return tail_;
   }
   void commit(size_t size) {

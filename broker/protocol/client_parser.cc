@@ -97,9 +97,7 @@ bool parse_publish_fast(const char* data, const LineScan& scan, size_t verb_size
   for (uint32_t i = 1; i <= parts; ++i) {
     if (s[i] == s[i - 1] + 1 || (i < parts && data[s[i]] != ' ')) return false;
   }
-  auto part = [&](uint32_t i) {
-    return std::string_view(data + s[i] + 1, s[i + 1] - s[i] - 1);
-  };
+  auto part = [&](uint32_t i) { return std::string_view(data + s[i] + 1, s[i + 1] - s[i] - 1); };
   pub.subject = part(0);
   pub.reply = parts == numbers + 2 ? part(1) : std::string_view{};
   pub.tail = data + s[1] + 1;

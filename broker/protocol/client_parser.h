@@ -1,5 +1,5 @@
-// The client protocol, server side of reading (wire.md 1.1): bytes in, one operation out. Pure; views
-// point into the caller's bytes. Input must be followed by kScanSlack readable bytes.
+// The client protocol, server side of reading (wire.md 1.1): bytes in, one operation out. Pure;
+// views point into the caller's bytes. Input must be followed by kScanSlack readable bytes.
 #pragma once
 
 #include <cstddef>
@@ -41,12 +41,12 @@ struct ClientOperation {
 
 enum class ParseStatus : uint8_t {
   kOk,
-  kIncomplete,       // `wanted` tells the whole size when known
+  kIncomplete,  // `wanted` tells the whole size when known
   kUnknownVerb,
   kLineTooLong,
   kBadArguments,
   kPayloadTooLarge,
-  kBadPayloadEnd,    // no CRLF behind the payload
+  kBadPayloadEnd,  // no CRLF behind the payload
 };
 
 struct ParserLimits {

@@ -38,7 +38,7 @@ struct Info {
   bool connect_info = false;
   std::string remote_account;
   bool acc_is_sys = false;
-  std::string impl;          // our own: the product and its version, beside the feature level
+  std::string impl;  // our own: the product and its version, beside the feature level
   std::string impl_version;
 
   // Routes only.

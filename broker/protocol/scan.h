@@ -19,7 +19,7 @@ inline constexpr size_t kScanSlack = 16;
 struct LineScan {
   static constexpr uint32_t kMax = 8;
   uint32_t separators[kMax];
-  uint32_t count = 0;      // stops at kMax; more are there when `overflow`
+  uint32_t count = 0;  // stops at kMax; more are there when `overflow`
   bool overflow = false;
   uint32_t line_feed = 0;  // its offset, when found
 };
@@ -30,8 +30,8 @@ inline bool scan_line(const char* p, size_t size, LineScan& scan) {
   const __m128i space = _mm_set1_epi8(' ');
   for (size_t at = 0; at < size; at += 16) {
     __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + at));
-    auto mask = static_cast<uint32_t>(
-        _mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(bytes, space), bytes)));
+    auto mask =
+        static_cast<uint32_t>(_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(bytes, space), bytes)));
     if (size - at < 16) mask &= (1U << (size - at)) - 1;
     while (mask != 0) {
       auto offset = static_cast<uint32_t>(at) + static_cast<uint32_t>(std::countr_zero(mask));

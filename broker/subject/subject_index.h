@@ -1,7 +1,7 @@
 // SubjectIndex: the subscriptions of one account, found by subject.
 //
-// Literal subjects live in one hash table, patterns with wildcards in a trie; so the cost of a match
-// does not depend on how many literal subscriptions there are. Readers (match, the generation
+// Literal subjects live in one hash table, patterns with wildcards in a trie; so the cost of a
+// match does not depend on how many literal subscriptions there are. Readers (match, the generation
 // counters) take no lock and must hold an EpochPin; writers (insert, remove) are serialised by a
 // mutex that no message ever waits for. Removing is O(1) amortised for every kind of subscription.
 //
@@ -32,8 +32,8 @@ struct SubscriptionList {
   uint32_t holes = 0;  // writer only
   std::atomic<uint32_t> count{0};
   std::atomic<Subscription*>& slot(uint32_t i) const {
-    return reinterpret_cast<std::atomic<Subscription*>*>(
-        const_cast<SubscriptionList*>(this) + 1)[i];
+    return reinterpret_cast<std::atomic<Subscription*>*>(const_cast<SubscriptionList*>(this) +
+                                                         1)[i];
   }
 };
 
@@ -99,10 +99,10 @@ struct TrieNode {
   uint32_t hash = 0;
   uint32_t token_size = 0;
   TrieNode* parent = nullptr;
-  RcuTable<TrieNode> children;            // literal tokens
-  std::atomic<TrieNode*> any{nullptr};    // '*'
-  std::atomic<Entry*> entry{nullptr};     // patterns that end here
-  std::atomic<Entry*> rest{nullptr};      // patterns that end here with '>'
+  RcuTable<TrieNode> children;          // literal tokens
+  std::atomic<TrieNode*> any{nullptr};  // '*'
+  std::atomic<Entry*> entry{nullptr};   // patterns that end here
+  std::atomic<Entry*> rest{nullptr};    // patterns that end here with '>'
 
   [[nodiscard]] std::string_view key() const {
     return {reinterpret_cast<const char*>(this + 1), token_size};
@@ -161,8 +161,9 @@ class SubjectIndex {
   void set_listener(InterestListener* listener);
   // Calls `f(subject, queue, local members)` for all local interest and makes `listener` the one
   // that hears of every later change: nothing is missed or told twice in between.
-  void snapshot_interest(InterestListener* listener,
-                         const std::function<void(std::string_view, std::string_view, uint32_t)>& f);
+  void snapshot_interest(
+      InterestListener* listener,
+      const std::function<void(std::string_view, std::string_view, uint32_t)>& f);
 
   // Calls plain(Subscription*) and queue(const QueueGroup&) for all that match the literal subject.
   // Readers only.

@@ -1,8 +1,8 @@
 // Subscription: one SUB of one connection, as the subject index and the router see it.
 //
-// Owned by its receiver, created and destroyed on the receiver's shard; between insert() and the end
-// of the grace period after remove() other shards read the immutable part. One allocation holds the
-// struct and its sid; the subject text is shared with the index entry.
+// Owned by its receiver, created and destroyed on the receiver's shard; between insert() and the
+// end of the grace period after remove() other shards read the immutable part. One allocation holds
+// the struct and its sid; the subject text is shared with the index entry.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,7 @@ enum class Origin : uint8_t { kLocal, kRoute };
 struct Subscription {
   // Immutable while in an index.
   core::Receiver* receiver = nullptr;
-  const Entry* entry = nullptr;      // set by insert(); the subject text
+  const Entry* entry = nullptr;       // set by insert(); the subject text
   const QueueGroup* group = nullptr;  // set by insert(); null for a plain subscription
   uint32_t slot = 0;                  // place in the entry's list; the index writer's
   uint16_t shard = 0;                 // where the receiver lives
@@ -32,9 +32,9 @@ struct Subscription {
   Origin origin = Origin::kLocal;
 
   // The receiver's shard only.
-  bool closed = false;     // deliveries still under way are dropped
-  bool filtered = false;   // a deny permission overlaps: check each message
-  int32_t weight = 1;      // members behind a routed queue subscription
+  bool closed = false;    // deliveries still under way are dropped
+  bool filtered = false;  // a deny permission overlaps: check each message
+  int32_t weight = 1;     // members behind a routed queue subscription
   uint64_t delivered = 0;
   uint64_t max = 0;  // auto-unsubscribe after this many, 0: never
 
