@@ -1,0 +1,67 @@
+#include "operator/model/reasons.h"
+
+#include <cctype>
+
+#include "broker/base/assert.h"
+
+namespace natrix::model {
+
+std::string_view name_of(ConditionType type) {
+  switch (type) {
+    case ConditionType::kReady:
+      return "Ready";
+    case ConditionType::kAvailable:
+      return "Available";
+    case ConditionType::kProgressing:
+      return "Progressing";
+    case ConditionType::kDegraded:
+      return "Degraded";
+    case ConditionType::kReconciled:
+      return "Reconciled";
+    case ConditionType::kConfigApplied:
+      return "ConfigApplied";
+    case ConditionType::kStalled:
+      return "Stalled";
+    case ConditionType::kPaused:
+      return "Paused";
+  }
+  NATRIX_ASSERT(false, "condition type without a name");
+  return "";
+}
+
+std::string_view name_of(Reason reason) {
+  static constexpr std::array kNames = {
+      "AllServersReady",   "ServersServing", "UpToDate",         "AsExpected",      "Success",
+      "NotPaused",         "NotStalled",     "Creating",         "ScalingUp",       "ScalingDown",
+      "RollingOut",        "Starting",       "Paused",           "ServersNotReady", "ServerFailing",
+      "ServerUnreachable", "Unschedulable",  "ImagePullFailing", "VolumePending",   "SpecInvalid",
+      "StorageImmutable",  "NameConflict",   "SecretMissing",    "SecretInvalid",   "Forbidden",
+      "Rejected",          "ApiUnavailable",
+  };
+  static_assert(kNames.size() == static_cast<size_t>(kLastReason) + 1);
+  return kNames.at(static_cast<size_t>(reason));
+}
+
+bool needs_action(Reason reason) {
+  return reason >= Reason::kServersNotReady;
+}
+
+std::string runbook(Reason reason) {
+  if (!needs_action(reason)) return "";
+  std::string anchor;
+  for (const char c : name_of(reason)) {
+    anchor += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  }
+  return " (runbook: docs/runbooks/natscluster.md#" + anchor + ")";
+}
+
+std::string_view name_of(ActionReason reason) {
+  static constexpr std::array kNames = {
+      "Missing",      "Drift",      "SpecChanged",  "ReplicasChanged", "ConfigChanged",
+      "ImageChanged", "PodChanged", "RestartAsked", "NotWanted",
+  };
+  static_assert(kNames.size() == static_cast<size_t>(ActionReason::kNotWanted) + 1);
+  return kNames.at(static_cast<size_t>(reason));
+}
+
+}  // namespace natrix::model
