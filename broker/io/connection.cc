@@ -256,6 +256,7 @@ void Connection::timer_fired() {
 
 void Connection::close(CloseReason reason) {
   if (state_ == State::kClosed) return;
+  auto self = shared_from_this();  // the registry lets go of it below
   bool was_open = state_ == State::kOpen;
   if (was_open && !writing_ && reason != CloseReason::kWriteError &&
       reason != CloseReason::kSlowConsumerPendingBytes) {
@@ -270,6 +271,7 @@ void Connection::close(CloseReason reason) {
 
 void Connection::close_after_flush(CloseReason reason) {
   if (state_ != State::kOpen) return;
+  auto self = shared_from_this();
   state_ = State::kLingering;
   reason_ = reason;
   on_closed(reason);

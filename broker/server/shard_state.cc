@@ -1,0 +1,20 @@
+#include "broker/server/shard_state.h"
+
+namespace natrix::server {
+
+void ShardState::remove(client::Client& client, io::CloseReason reason, size_t max_closed) {
+  auto found = clients.find(client.cid());
+  if (found == clients.end()) return;
+  if (max_closed != 0) {
+    const protocol::Connect& options = client.options();
+    closed.push_back({client.cid(), client.remote(), client.started(),
+                      std::chrono::system_clock::now(), client.last_activity(), reason,
+                      client.traffic(), client.stalls(), client.rtt(), options.name, options.lang,
+                      options.version, client.user(),
+                      client.account() == nullptr ? "" : client.account()->name()});
+    while (closed.size() > max_closed) closed.pop_front();
+  }
+  clients.erase(found);
+}
+
+}  // namespace natrix::server
