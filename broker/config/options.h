@@ -20,27 +20,36 @@ inline constexpr int kRandomPort = -1;
 inline constexpr int kNoPort = 0;  // the listener is off
 
 // Subjects a user may use. `allow` empty = everything; deny wins. Subscribe entries may be
-// "subject queue", then only that queue may subscribe.
+// "subject queue", then only that queue may subscribe. Beside allow_responses an empty
+// publish.allow means that nothing but replies may be published.
 struct SubjectPermission {
   std::vector<std::string> allow;
   std::vector<std::string> deny;
+
+  bool operator==(const SubjectPermission&) const = default;
 };
 
 struct ResponsePermission {
   int64_t max_msgs = 1;                                        // -1: unlimited
   std::chrono::nanoseconds expires = std::chrono::minutes(2);  // <= 0: no limit
+
+  bool operator==(const ResponsePermission&) const = default;
 };
 
 struct Permissions {
   SubjectPermission publish;
   SubjectPermission subscribe;
   std::optional<ResponsePermission> allow_responses;
+
+  bool operator==(const Permissions&) const = default;
 };
 
 struct User {
   std::string name;
   std::string password;  // plain or bcrypt ($2a$...)
   std::optional<Permissions> permissions;
+
+  bool operator==(const User&) const = default;
 };
 
 struct Authorization {
@@ -48,10 +57,12 @@ struct Authorization {
   std::string password;
   std::string token;  // plain or bcrypt
   std::vector<User> users;
-  std::optional<Permissions> default_permissions;
+  std::optional<Permissions> default_permissions;  // of users without permissions of their own
   std::chrono::nanoseconds timeout = std::chrono::seconds(2);
 
   [[nodiscard]] bool required() const { return !user.empty() || !token.empty() || !users.empty(); }
+
+  bool operator==(const Authorization&) const = default;
 };
 
 struct Url {
@@ -61,6 +72,8 @@ struct Url {
   std::string host;
   int port = 0;
   [[nodiscard]] std::string text(bool with_password = false) const;
+
+  bool operator==(const Url&) const = default;
 };
 
 struct ClusterOptions {
@@ -79,6 +92,8 @@ struct ClusterOptions {
   std::chrono::nanoseconds ping_interval{0};  // 0: as for clients, at most 30 s
   int ping_max = 0;
   std::chrono::nanoseconds write_deadline{0};
+
+  bool operator==(const ClusterOptions&) const = default;
 };
 
 struct Options {
@@ -127,7 +142,9 @@ struct Options {
   int shards = 0;  // natrix_shards: threads that move messages; 0: one per core available
 
   std::string config_file;    // empty: none
-  std::string config_digest;  // "sha256:..." of the text, shown in /varz
+  std::string config_digest;  // "sha256:..." of what the file says, shown in /varz
+
+  bool operator==(const Options&) const = default;
 };
 
 }  // namespace natrix::config

@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "broker/config/load.h"
 #include "broker/config/parser.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -27,5 +28,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     return 0;
   }
   NATRIX_ASSERT(config::config_digest(*root).starts_with("sha256:"), "a tree has a digest");
+  Result<config::Loaded> loaded = config::load_options(*root);
+  if (loaded) (void)config::check_options(loaded->options);
   return 0;
 }

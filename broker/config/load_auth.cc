@@ -1,0 +1,237 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "broker/config/load_parts.h"
+#include "broker/subject/tokens.h"
+
+namespace natrix::config {
+namespace {
+
+using std::chrono::nanoseconds;
+using std::chrono::seconds;
+
+// "subject", or for subscriptions also "subject queue".
+std::string problem_of(std::string_view entry, bool queue_allowed) {
+  if (subject::is_valid_pattern(entry)) return "";
+  auto invalid = [](std::string_view text, std::string_view what) {
+    return fmt::format("{0} \"{1}\" is not a valid {0}", what, text);
+  };
+  size_t space = entry.find_first_of(" \t");
+  if (!queue_allowed || space == std::string_view::npos) return invalid(entry, "subject");
+  std::string_view subject = entry.substr(0, space);
+  size_t queue_start = entry.find_first_not_of(" \t", space);
+  std::string_view queue =
+      queue_start == std::string_view::npos ? std::string_view{} : entry.substr(queue_start);
+  if (!subject::is_valid_pattern(subject)) return invalid(subject, "subject");
+  if (!subject::is_valid_pattern(queue)) return invalid(queue, "queue");
+  return "";
+}
+
+void read_subjects(const Field& field, std::vector<std::string>& target, bool queue_allowed) {
+  std::vector<std::string> subjects;
+  if (!field.read(subjects)) return;
+  for (const std::string& subject : subjects) {
+    if (std::string problem = problem_of(subject, queue_allowed); !problem.empty())
+      field.error(problem);
+  }
+  target = std::move(subjects);
+}
+
+// Publish rules and subscribe rules differ in whether an entry may name a queue.
+struct PublishRules {
+  SubjectPermission& rules;
+};
+struct SubscribeRules {
+  SubjectPermission& rules;
+};
+
+template <class Rules>
+void read_rules(const Field& field, SubjectPermission& rules) {
+  constexpr bool kQueues = std::is_same_v<Rules, SubscribeRules>;
+  static constexpr Key<Rules> kKeys[] = {
+      {"allow", [](const Field& f, Rules& r) { read_subjects(f, r.rules.allow, kQueues); }},
+      {"deny", [](const Field& f, Rules& r) { read_subjects(f, r.rules.deny, kQueues); }},
+  };
+  rules = {};
+  if (!field.value().is(Value::Type::kMap)) {
+    read_subjects(field, rules.allow, kQueues);
+    return;
+  }
+  Rules target{rules};
+  read_section<Rules>(field.report(), field.value(), kKeys, {}, target);
+}
+
+// Zero means the default; negative numbers mean no limit.
+constexpr Key<ResponsePermission> kResponseKeys[] = {
+    {"max/max_msgs/max_messages/max_responses",
+     [](const Field& f, ResponsePermission& r) {
+       int64_t max = 0;
+       if (f.read(max, {INT32_MIN, INT32_MAX}) && max != 0) r.max_msgs = std::max<int64_t>(max, -1);
+     }},
+    {"expires/expiration/ttl",
+     [](const Field& f, ResponsePermission& r) {
+       nanoseconds expires{0};
+       if (f.read_text_duration(expires) && expires.count() != 0) r.expires = expires;
+     }},
+};
+
+void read_responses(const Field& field, std::optional<ResponsePermission>& target) {
+  const Value& value = field.value();
+  if (value.is(Value::Type::kBool)) {
+    if (value.boolean) target = ResponsePermission{};
+    return;
+  }
+  if (!value.is(Value::Type::kMap)) {
+    field.wrong_type("true, false or a map with \"max\" and \"expires\"");
+    return;
+  }
+  target = ResponsePermission{};
+  read_section<ResponsePermission>(field.report(), value, kResponseKeys, {}, *target);
+}
+
+constexpr Key<Permissions> kPermissionKeys[] = {
+    {"publish/pub/import",
+     [](const Field& f, Permissions& p) { read_rules<PublishRules>(f, p.publish); }},
+    {"subscribe/sub/export",
+     [](const Field& f, Permissions& p) { read_rules<SubscribeRules>(f, p.subscribe); }},
+    {"allow_responses/publish_allow_responses",
+     [](const Field& f, Permissions& p) { read_responses(f, p.allow_responses); }},
+};
+
+void read_optional_permissions(const Field& field, std::optional<Permissions>& target) {
+  target.emplace();
+  read_permissions(field, *target);
+}
+
+constexpr Key<User> kUserKeys[] = {
+    {"user/username", [](const Field& f, User& u) { f.read(u.name); }},
+    {"pass/password", [](const Field& f, User& u) { f.read(u.password); }},
+    {"permissions/permission/authorization",
+     [](const Field& f, User& u) { read_optional_permissions(f, u.permissions); }},
+};
+constexpr Absent kUserAbsent[] = {
+    {"nkey"},
+    {"allowed_connection_types/connection_types/clients"},
+    {"proxy_required", true},
+};
+
+void read_users(const Field& field, std::vector<User>& users) {
+  const Value& list = field.value();
+  if (!list.is(Value::Type::kArray)) {
+    field.wrong_type("an array of users, [ {user: …, password: …}, … ]");
+    return;
+  }
+  std::set<std::string> names;
+  for (const Value& entry : list.items) {
+    Field one(field.report(), field.key(), entry);
+    if (!entry.is(Value::Type::kMap)) {
+      field.report().error(entry, "a user must be a map such as {user: …, password: …}, not " +
+                                      std::string(entry.type_name()));
+      continue;
+    }
+    User user;
+    size_t errors_before = field.report().errors.size();
+    read_section<User>(field.report(), entry, kUserKeys, kUserAbsent, user);
+    if (field.report().errors.size() != errors_before) continue;
+    if (user.name.empty())
+      one.error("User entry requires a user");
+    else if (!names.insert(user.name).second)
+      one.error(fmt::format("Duplicate user \"{}\" detected", user.name));
+    users.push_back(std::move(user));
+  }
+}
+
+void read_timeout(const Field& field, nanoseconds& target) {
+  const Value& value = field.value();
+  nanoseconds timeout{0};
+  constexpr double kMostSeconds = 365.0 * 24 * 3600;
+  if (value.is(Value::Type::kInteger) || value.is(Value::Type::kFloat)) {
+    double count =
+        value.is(Value::Type::kFloat) ? value.number : static_cast<double>(value.integer);
+    if (count < 0 || count > kMostSeconds) {
+      field.error(fmt::format("\"timeout\" of {} seconds is out of range", count));
+      return;
+    }
+    timeout = nanoseconds(std::llround(count * 1e9));
+  } else if (!field.read_text_duration(timeout)) {
+    return;
+  }
+  if (timeout.count() < 0) {
+    field.error("\"timeout\" must not be negative");
+    return;
+  }
+  if (timeout > seconds(60)) {
+    field.warning(fmt::format(
+        "invalid use of field \"timeout\": {} seconds is high, consider keeping it under 60 "
+        "seconds. possibly caused by unquoted duration; use '1m' instead of 1m, for example",
+        std::chrono::duration_cast<seconds>(timeout).count()));
+  }
+  if (timeout.count() != 0) target = timeout;
+}
+
+constexpr Key<Authorization> kAuthorizationKeys[] = {
+    {"user/username", [](const Field& f, Authorization& a) { f.read(a.user); }},
+    {"pass/password", [](const Field& f, Authorization& a) { f.read(a.password); }},
+    {"token", [](const Field& f, Authorization& a) { f.read(a.token); }},
+    {"timeout", [](const Field& f, Authorization& a) { read_timeout(f, a.timeout); }},
+    {"users", [](const Field& f, Authorization& a) { read_users(f, a.users); }},
+    {"default_permissions/default_permission/permissions",
+     [](const Field& f, Authorization& a) { read_optional_permissions(f, a.default_permissions); }},
+};
+constexpr Absent kAuthorizationAbsent[] = {
+    {"auth_callout/auth_hook"},
+    {"proxy_required", true},
+};
+
+bool read_block(const Field& field, Authorization& authorization) {
+  const Value* map = field.map();
+  if (map == nullptr) return false;
+  size_t errors_before = field.report().errors.size();
+  read_section<Authorization>(field.report(), *map, kAuthorizationKeys, kAuthorizationAbsent,
+                              authorization);
+  return field.report().errors.size() == errors_before;
+}
+
+bool has_key(const Value& map, std::string_view spellings) {
+  return std::any_of(map.keys.begin(), map.keys.end(),
+                     [&](const std::string& key) { return is_spelling_of(key, spellings); });
+}
+
+}  // namespace
+
+void read_permissions(const Field& field, Permissions& permissions) {
+  if (const Value* map = field.map())
+    read_section<Permissions>(field.report(), *map, kPermissionKeys, {}, permissions);
+}
+
+void read_authorization(const Field& field, Authorization& authorization) {
+  Authorization fresh;
+  if (!read_block(field, fresh)) return;
+  bool single = !fresh.user.empty() || !fresh.password.empty();
+  bool users = has_key(field.value(), "users");
+  if (single && !fresh.token.empty()) {
+    field.error("Cannot have a user/pass and token; remove one of them");
+  } else if (users && single) {
+    field.error("Can not have a single user/pass and a users array; add the user to the array");
+  } else if (users && !fresh.token.empty()) {
+    field.error("Can not have a token and a users array; remove one of them");
+  } else if (fresh.user.empty() && !fresh.password.empty()) {
+    field.error("a password needs a user; add \"user\"");
+  }
+  authorization = std::move(fresh);
+}
+
+void read_cluster_authorization(const Field& field, Authorization& authorization) {
+  Authorization fresh;
+  if (!read_block(field, fresh)) return;
+  if (has_key(field.value(), "users"))
+    field.error("Cluster authorization does not allow multiple users; give one user and password");
+  if (!fresh.token.empty())
+    field.error("Cluster authorization does not support tokens; give a user and a password");
+  authorization = std::move(fresh);
+}
+
+}  // namespace natrix::config
