@@ -43,15 +43,16 @@ int64_t size_factor(std::string_view suffix) {
   return factor;
 }
 
-// The amount in billionths; nothing for a text that is no quantity or too large to compare.
-std::optional<Int128> quantity_nanos(std::string_view text) {
-  bool negative = false;
-  size_t at = 0;
-  if (at < text.size() && (text[at] == '-' || text[at] == '+')) negative = text[at++] == '-';
+constexpr Int128 kNano = 1000000000;
+constexpr Int128 kLargest = std::numeric_limits<int64_t>::max() * kNano;
+
+// Digits with an optional point, in billionths; moves `text` behind them.
+std::optional<Int128> read_decimal(std::string_view& text) {
   Int128 value = 0;
   int decimals = 0;
   bool point = false;
   bool digits = false;
+  size_t at = 0;
   for (; at < text.size(); ++at) {
     if (text[at] == '.' && !point) {
       point = true;
@@ -64,16 +65,34 @@ std::optional<Int128> quantity_nanos(std::string_view text) {
     value = value * 10 + (text[at] - '0');
     if (point) ++decimals;
   }
-  if (!digits) return std::nullopt;
+  text.remove_prefix(at);
   for (; decimals < 9; ++decimals) value *= 10;
-  const std::string_view suffix = text.substr(at);
+  if (!digits || value > kLargest) return std::nullopt;
+  return value;
+}
+
+std::optional<Int128> times_power_of_ten(Int128 value, std::string_view exponent_text) {
+  int exponent = 0;
+  if (!exponent_text.empty() && exponent_text[0] == '+') exponent_text.remove_prefix(1);
+  const char* last = exponent_text.data() + exponent_text.size();
+  const auto [end, error] = std::from_chars(exponent_text.data(), last, exponent);
+  if (error != std::errc() || end != last || exponent < -9 || exponent > 18) return std::nullopt;
+  for (; exponent > 0; --exponent) {
+    if (value > kLargest / 10) return std::nullopt;
+    value *= 10;
+  }
+  for (; exponent < 0; ++exponent) value /= 10;
+  return value;
+}
+
+std::optional<Int128> times_suffix(Int128 value, std::string_view suffix) {
   static const std::map<std::string_view, Int128> kUp = {{"", 1},
                                                          {"k", 1000},
                                                          {"M", 1000000},
                                                          {"G", 1000000000},
-                                                         {"T", Int128(1e12)},
-                                                         {"P", Int128(1e15)},
-                                                         {"E", Int128(1e18)},
+                                                         {"T", 1000000000000},
+                                                         {"P", 1000000000000000},
+                                                         {"E", 1000000000000000000},
                                                          {"Ki", Int128(1) << 10},
                                                          {"Mi", Int128(1) << 20},
                                                          {"Gi", Int128(1) << 30},
@@ -82,29 +101,24 @@ std::optional<Int128> quantity_nanos(std::string_view text) {
                                                          {"Ei", Int128(1) << 60}};
   static const std::map<std::string_view, Int128> kDown = {
       {"m", 1000}, {"u", 1000000}, {"n", 1000000000}};
-  constexpr Int128 kLargest = std::numeric_limits<int64_t>::max() * Int128(1000000000);
   if (const auto up = kUp.find(suffix); up != kUp.end()) {
     if (value > kLargest / up->second) return std::nullopt;
-    value *= up->second;
-  } else if (const auto down = kDown.find(suffix); down != kDown.end()) {
-    value /= down->second;
-  } else if (suffix.size() > 1 && (suffix[0] == 'e' || suffix[0] == 'E')) {
-    int exponent = 0;
-    std::string_view number = suffix.substr(1);
-    if (number[0] == '+') number.remove_prefix(1);
-    const auto [end, error] =
-        std::from_chars(number.data(), number.data() + number.size(), exponent);
-    if (error != std::errc() || end != number.data() + number.size()) return std::nullopt;
-    if (exponent < -9 || exponent > 18) return std::nullopt;
-    for (; exponent > 0; --exponent) {
-      if (value > kLargest / 10) return std::nullopt;
-      value *= 10;
-    }
-    for (; exponent < 0; ++exponent) value /= 10;
-  } else {
-    return std::nullopt;
+    return value * up->second;
   }
-  return negative ? -value : value;
+  if (const auto down = kDown.find(suffix); down != kDown.end()) return value / down->second;
+  if (suffix[0] == 'e' || suffix[0] == 'E') return times_power_of_ten(value, suffix.substr(1));
+  return std::nullopt;
+}
+
+// The amount in billionths; nothing for a text that is no quantity or too large to compare.
+std::optional<Int128> quantity_nanos(std::string_view text) {
+  const bool negative = !text.empty() && text[0] == '-';
+  if (!text.empty() && (text[0] == '-' || text[0] == '+')) text.remove_prefix(1);
+  const auto number = read_decimal(text);
+  if (!number) return std::nullopt;
+  const auto value = times_suffix(*number, text);
+  if (!value) return std::nullopt;
+  return negative ? -*value : *value;
 }
 
 }  // namespace
@@ -157,6 +171,12 @@ bool same_quantity(std::string_view a, std::string_view b) {
   const auto left = quantity_nanos(a);
   const auto right = quantity_nanos(b);
   return left && right && *left == *right;
+}
+
+int64_t quantity_units(std::string_view text) {
+  const auto nanos = quantity_nanos(text);
+  if (!nanos || *nanos < 0) return 0;
+  return static_cast<int64_t>(*nanos / 1000000000);
 }
 
 }  // namespace natrix::model

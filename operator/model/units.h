@@ -30,4 +30,8 @@ Result<std::chrono::nanoseconds> parse_duration(std::string_view text);
 // are no quantities are compared as texts.
 bool same_quantity(std::string_view a, std::string_view b);
 
+// A quantity in whole units, rounded down; 0 for a text that is no quantity or a negative one, the
+// largest number for what is larger.
+int64_t quantity_units(std::string_view text);
+
 }  // namespace natrix::model

@@ -66,5 +66,12 @@ TEST(SameQuantity, ComparesAmountsNotTexts) {
   for (const auto& [a, b] : kOther) EXPECT_FALSE(same_quantity(a, b)) << a << " " << b;
 }
 
+TEST(QuantityUnits, RoundsDown) {
+  EXPECT_EQ(quantity_units("5Gi"), int64_t{5} << 30);
+  EXPECT_EQ(quantity_units("1500m"), 1);
+  EXPECT_EQ(quantity_units("-1"), 0);
+  EXPECT_EQ(quantity_units("lots"), 0);
+}
+
 }  // namespace
 }  // namespace natrix::model

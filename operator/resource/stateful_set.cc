@@ -1,0 +1,42 @@
+// The servers themselves.
+#include "operator/model/labels.h"
+#include "operator/resource/builders.h"
+#include "operator/resource/names.h"
+
+namespace natrix::resource {
+
+namespace {
+
+// No owner reference and no managed-by label: claims outlive the cluster that asked for them, and
+// the labels of a claim template can never be changed.
+Json data_claim(const model::Cluster& cluster) {
+  const model::Storage& storage = *cluster.spec.storage;
+  Json spec = {{"accessModes", Json::array({"ReadWriteOnce"})},
+               {"resources", {{"requests", {{"storage", storage.size}}}}}};
+  if (storage.storage_class_name) spec["storageClassName"] = *storage.storage_class_name;
+  return {{"apiVersion", "v1"},
+          {"kind", "PersistentVolumeClaim"},
+          {"metadata", {{"name", kDataVolume}, {"labels", selector_labels(cluster)}}},
+          {"spec", std::move(spec)}};
+}
+
+}  // namespace
+
+Json stateful_set(const model::Cluster& cluster, const brokerconf::Rendered& config,
+                  const Options& options) {
+  Json out = object_head(cluster, "apps/v1", "StatefulSet", cluster.name);
+  out["spec"] = {{"replicas", cluster.spec.replicas},
+                 {"serviceName", headless_name(cluster)},
+                 // Servers wait for each other, so they must not be started one by one. Updates are
+                 // one by one all the same, highest ordinal first.
+                 {"podManagementPolicy", "Parallel"},
+                 {"updateStrategy", {{"type", "RollingUpdate"}}},
+                 {"selector", {{"matchLabels", selector_labels(cluster)}}},
+                 {"template", pod_template(cluster, config, options)}};
+  if (cluster.spec.storage) {
+    out["spec"]["volumeClaimTemplates"] = Json::array({data_claim(cluster)});
+  }
+  return out;
+}
+
+}  // namespace natrix::resource
