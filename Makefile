@@ -29,7 +29,7 @@ down: ## stop what `make up` started
 	@scripts/up stop
 
 test: ## everything: unit, fuzz corpus, integration, checks, sanitizers
-	@scripts/install-deps build test clients
+	@scripts/install-deps build test rootfs clients
 	@scripts/run-tests all
 
 e2e: build ## the delivered whole, as its users run it
