@@ -70,6 +70,7 @@ void Server::start_shards() {
 }
 
 Result<void> Server::open_ports() {
+  if (Result<void> opened = open_monitor(); !opened) return opened;
   if (!listen_) return {};
   auto listener = Listener::open(control_, options_.host, options_.port,
                                  [this](int fd) { accept_client(fd); });
@@ -94,7 +95,76 @@ Result<void> Server::start() {
   return {};
 }
 
+Result<void> Server::open_monitor() {
+  if (options_.http_port == config::kNoPort) return {};
+  MonitorHost host;
+  host.on_all_shards = [this](const std::function<void(ShardState&)>& f) { on_all_shards(f); };
+  host.server_info = [this] { return describe(); };
+  host.routes = [this](bool) {
+    monitor::RoutePage page;
+    page.server_id = id_;
+    page.server_name = options_.server_name;
+    page.now = std::chrono::system_clock::now();
+    return page;
+  };
+  host.health = [this] { return health(); };
+  monitor_source_ = std::make_unique<MonitorSource>(std::move(host), accounts_);
+  monitor::MonitorOptions options;
+  options.host = options_.http_host.empty() ? options_.host : options_.http_host;
+  options.port = options_.http_port;
+  options.base_path = options_.http_base_path;
+  monitor_ = std::make_unique<monitor::MonitorServer>(control_, *monitor_source_, log_, options);
+  if (Result<void> up = monitor_->start(); !up) return up;
+  monitor_port_ = monitor_->port();
+  log_.info("Starting http monitor on {}:{}", options.host, monitor_port_);
+  return {};
+}
+
+monitor::ServerInfo Server::describe() const {
+  monitor::ServerInfo info;
+  info.server_id = id_;
+  info.server_name = options_.server_name;
+  info.version = kNatsVersion;
+  info.impl = kImplName;
+  info.impl_version = kVersion;
+  info.toolchain = info_.load()->go;
+  info.host = options_.host;
+  info.port = client_port_;
+  info.auth_required = authenticator_.load()->required();
+  info.connect_urls = info_.load()->connect_urls;
+  info.max_connections = options_.max_connections;
+  info.max_subscriptions = options_.max_subscriptions;
+  info.ping_interval = options_.ping_interval;
+  info.ping_max = options_.ping_max;
+  info.http_host = options_.http_host.empty() ? options_.host : options_.http_host;
+  info.http_port = monitor_port_;
+  info.http_base_path = options_.http_base_path;
+  info.auth_timeout = std::chrono::duration<double>(options_.authorization.timeout).count();
+  info.max_control_line = options_.max_control_line;
+  info.max_payload = options_.max_payload;
+  info.max_pending = options_.max_pending;
+  info.write_deadline = options_.write_deadline;
+  info.cluster.name = options_.cluster.name;
+  info.start = started_;
+  info.shards = static_cast<int>(shards_.size());
+  info.connections = connections_.load();
+  info.total_connections = total_connections_.load();
+  info.config_load_time = config_loaded_;
+  info.config_digest = options_.config_digest;
+  info.tags = options_.tags;
+  info.metadata = options_.metadata;
+  info.system_account = accounts_.system().name();
+  return info;
+}
+
+monitor::Health Server::health() const {
+  monitor::Health health;
+  if (listen_ && !running_) health.problems.push_back({"CONNECTION", "not accepting clients"});
+  return health;
+}
+
 void Server::publish_settings() {
+  config_loaded_ = std::chrono::system_clock::now();
   auto settings = std::make_shared<client::Settings>();
   settings->parser.max_control_line = static_cast<size_t>(options_.max_control_line);
   settings->parser.max_payload = static_cast<size_t>(options_.max_payload);
@@ -209,7 +279,20 @@ void Server::for_each_client(const std::function<void(client::Client&)>& f) {
 
 // ---- reload, lame duck, shutdown
 
+void Server::on_control(const std::function<void()>& f) {
+  std::promise<void> done;
+  asio::post(control_, [&] {
+    f();
+    done.set_value();
+  });
+  done.get_future().wait();
+}
+
 void Server::reload(config::Options options) {
+  on_control([&] { apply(std::move(options)); });
+}
+
+void Server::apply(config::Options options) {
   std::string name = options_.server_name;
   options_ = std::move(options);
   if (options_.server_name.empty()) options_.server_name = name;
@@ -275,10 +358,14 @@ void Server::shutdown() {
   if (!running_) return;
   running_ = false;
   log_.info("Initiating Shutdown...");
+  on_control([this] {
+    lame_duck_timer_.cancel();
+    if (monitor_) monitor_->stop();
+    if (client_listener_) client_listener_->close();
+  });
   control_work_.reset();
   control_.stop();
   if (control_thread_.joinable()) control_thread_.join();
-  if (client_listener_) client_listener_->close();
   workers_.stop();
   workers_.join();
   close_clients();

@@ -21,7 +21,9 @@
 #include "broker/base/log.h"
 #include "broker/client/host.h"
 #include "broker/config/options.h"
+#include "broker/monitor/monitor_server.h"
 #include "broker/server/listener.h"
+#include "broker/server/monitor_source.h"
 #include "broker/server/shard_state.h"
 
 namespace natrix::server {
@@ -46,6 +48,7 @@ class Server final : public client::Host {
   Result<int> connect_in_process();
 
   [[nodiscard]] int client_port() const { return client_port_; }
+  [[nodiscard]] int monitor_port() const { return monitor_port_; }
   [[nodiscard]] const std::string& id() const { return id_; }
   [[nodiscard]] const config::Options& options() const { return options_; }
 
@@ -61,8 +64,14 @@ class Server final : public client::Host {
 
  private:
   void log_banner();
+  // Runs `f` on the control thread and waits for it. Not from that thread.
+  void on_control(const std::function<void()>& f);
+  void apply(config::Options options);
   void start_shards();
   Result<void> open_ports();
+  Result<void> open_monitor();
+  monitor::ServerInfo describe() const;
+  monitor::Health health() const;
   void publish_settings();
   void publish_info();
   void accept_client(int fd);
@@ -93,7 +102,11 @@ class Server final : public client::Host {
   std::thread control_thread_;
   std::unique_ptr<Listener> client_listener_;
   asio::steady_timer lame_duck_timer_;
+  std::unique_ptr<MonitorSource> monitor_source_;
+  std::unique_ptr<monitor::MonitorServer> monitor_;
   int client_port_ = 0;
+  int monitor_port_ = 0;
+  std::chrono::system_clock::time_point config_loaded_;
 
   asio::thread_pool workers_{1};
   std::atomic<int> blocked_work_{0};

@@ -4,6 +4,7 @@
 
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -44,6 +45,7 @@ class ShardState {
   client::ShardContext context;
   std::unordered_map<uint64_t, std::shared_ptr<client::Client>> clients;
   std::deque<ClosedClient> closed;
+  std::map<std::string, client::Traffic, std::less<>> departed_traffic;  // by account
 };
 
 }  // namespace natrix::server
