@@ -31,7 +31,11 @@ struct SidEqual {
     return sid(a) == sid(b);
   }
 };
-using SubscriptionMap = tsl::robin_set<subject::Subscription*, SidHash, SidEqual>;
+// Grows by half instead of doubling: a client may hold a million subscriptions.
+using SubscriptionMap =
+    tsl::robin_set<subject::Subscription*, SidHash, SidEqual,
+                   std::allocator<subject::Subscription*>, false,
+                   tsl::rh::mod_growth_policy<std::ratio<3, 2>>>;
 
 class Client final : public io::Connection, public core::Receiver {
  public:

@@ -155,8 +155,8 @@ void Router::hand_over(Subscription& sub, const Message& message,
     batch = std::make_unique<HandOver>(*mesh_.routers[sub.shard]);
     any_outgoing_ = true;
   }
-  if (queues.empty() && sub.group != nullptr) {
-    std::string_view name = sub.group->name;
+  if (queues.empty() && sub.queued) {
+    std::string_view name = sub.group()->name;
     batch->add(sub, message, serial_, {&name, 1});
   } else {
     batch->add(sub, message, serial_, queues);

@@ -93,6 +93,13 @@ void SharedList::remove(Subscription* sub, EpochDomain& domain, Limbo& limbo) {
   }
 }
 
+EntryLists::~EntryLists() {
+  QueueGroups* groups = queues.load(std::memory_order_relaxed);
+  if (groups == nullptr) return;
+  for (QueueGroup* group : groups->groups) delete group;
+  delete groups;
+}
+
 Entry* Entry::create(std::string_view text, uint32_t hash) {
   auto* entry = create_with_text<Entry>(text);
   entry->hash = hash;
@@ -102,10 +109,7 @@ Entry* Entry::create(std::string_view text, uint32_t hash) {
 
 void Entry::destroy(void* object) {
   auto* entry = static_cast<Entry*>(object);
-  if (QueueGroups* queues = entry->queues.load(std::memory_order_relaxed)) {
-    for (QueueGroup* group : queues->groups) delete group;
-    delete queues;
-  }
+  delete lists(entry->content.load(std::memory_order_relaxed));
   entry->~Entry();
   std::free(object);
 }
@@ -266,8 +270,43 @@ void SubjectIndex::drop_pattern(Entry* entry) {
   }
 }
 
+EntryLists* SubjectIndex::make_lists(Entry* entry) {
+  uintptr_t content = entry->content.load(std::memory_order_relaxed);
+  if (EntryLists* lists = Entry::lists(content)) return lists;
+  auto* lists = new EntryLists;
+  if (Subscription* sub = Entry::single(content)) {
+    lists->plain.add(sub, domain_, limbo_);
+    lists->local_plain = sub->origin == Origin::kLocal ? 1 : 0;
+  }
+  entry->content.store(reinterpret_cast<uintptr_t>(lists), std::memory_order_release);
+  return lists;
+}
+
+// Both return the number of local plain subscriptions there are now.
+uint32_t SubjectIndex::add_plain(Entry* entry, Subscription* sub) {
+  bool local = sub->origin == Origin::kLocal;
+  if (entry->content.load(std::memory_order_relaxed) == 0) {
+    entry->content.store(reinterpret_cast<uintptr_t>(sub) | 1, std::memory_order_release);
+    return local ? 1 : 0;
+  }
+  EntryLists* lists = make_lists(entry);
+  lists->plain.add(sub, domain_, limbo_);
+  return lists->local_plain += local ? 1 : 0;
+}
+
+uint32_t SubjectIndex::remove_plain(Entry* entry, Subscription* sub) {
+  if (Entry::single(entry->content.load(std::memory_order_relaxed)) == sub) {
+    entry->content.store(0, std::memory_order_release);
+    return 0;
+  }
+  EntryLists* lists = make_lists(entry);
+  lists->plain.remove(sub, domain_, limbo_);
+  return lists->local_plain -= sub->origin == Origin::kLocal ? 1 : 0;
+}
+
 QueueGroup* SubjectIndex::find_or_add_group(Entry* entry, std::string_view name) {
-  QueueGroups* old = entry->queues.load(std::memory_order_relaxed);
+  EntryLists* lists = make_lists(entry);
+  QueueGroups* old = lists->queues.load(std::memory_order_relaxed);
   if (old != nullptr) {
     for (QueueGroup* group : old->groups) {
       if (group->name == name) return group;
@@ -275,18 +314,21 @@ QueueGroup* SubjectIndex::find_or_add_group(Entry* entry, std::string_view name)
   }
   auto* fresh = old == nullptr ? new QueueGroups : new QueueGroups(*old);
   auto* group = new QueueGroup;
+  group->entry = entry;
   group->name = name;
   fresh->groups.push_back(group);
-  entry->queues.store(fresh, std::memory_order_release);
+  lists->queues.store(fresh, std::memory_order_release);
   if (old != nullptr) limbo_.retire(domain_, old);
   return group;
 }
 
-void SubjectIndex::remove_from_group(Entry* entry, Subscription* sub) {
-  auto* group = const_cast<QueueGroup*>(sub->group);
+uint32_t SubjectIndex::remove_from_group(Entry* entry, Subscription* sub) {
+  auto* group = const_cast<QueueGroup*>(sub->group());
   group->members.remove(sub, domain_, limbo_);
-  if (!group->members.empty()) return;
-  QueueGroups* old = entry->queues.load(std::memory_order_relaxed);
+  uint32_t left = group->local_members -= sub->origin == Origin::kLocal ? 1 : 0;
+  if (!group->members.empty()) return left;
+  EntryLists* lists = make_lists(entry);
+  QueueGroups* old = lists->queues.load(std::memory_order_relaxed);
   QueueGroups* fresh = nullptr;
   if (old->groups.size() > 1) {
     fresh = new QueueGroups;
@@ -294,25 +336,26 @@ void SubjectIndex::remove_from_group(Entry* entry, Subscription* sub) {
       if (other != group) fresh->groups.push_back(other);
     }
   }
-  entry->queues.store(fresh, std::memory_order_release);
+  lists->queues.store(fresh, std::memory_order_release);
   limbo_.retire(domain_, old);
   limbo_.retire(domain_, group);
+  return left;
 }
 
 void SubjectIndex::insert(Subscription* sub, std::string_view subject, std::string_view queue) {
   std::lock_guard lock(mutex_);
   Entry* entry = find_or_add_entry(subject);
-  sub->entry = entry;
   bool local = sub->origin == Origin::kLocal;
   uint32_t members = 0;
+  sub->queued = !queue.empty();
   if (queue.empty()) {
-    entry->plain.add(sub, domain_, limbo_);
-    if (local) members = ++entry->local_plain;
+    sub->place = entry;
+    members = add_plain(entry, sub);
   } else {
     QueueGroup* group = find_or_add_group(entry, queue);
-    sub->group = group;
+    sub->place = group;
     group->members.add(sub, domain_, limbo_);
-    if (local) members = ++group->local_members;
+    members = group->local_members += local ? 1 : 0;
   }
   bump(subject, entry->hash);
   size_.fetch_add(1, std::memory_order_relaxed);
@@ -320,31 +363,29 @@ void SubjectIndex::insert(Subscription* sub, std::string_view subject, std::stri
   if (local && listener_ != nullptr && (members == 1 || !queue.empty())) {
     listener_->interest_changed(subject, queue, members);
   }
-  if (limbo_.size() > 64) limbo_.free_up_to(domain_.safe());
+  collect();
 }
 
 void SubjectIndex::remove(Subscription* sub) {
   std::lock_guard lock(mutex_);
-  auto* entry = const_cast<Entry*>(sub->entry);
+  auto* entry = const_cast<Entry*>(sub->entry());
   bool local = sub->origin == Origin::kLocal;
-  bool queued = sub->group != nullptr;
-  uint32_t members = 0;
-  if (local) {
-    members = queued ? --const_cast<QueueGroup*>(sub->group)->local_members : --entry->local_plain;
-  }
-  if (local && listener_ != nullptr && (members == 0 || queued)) {
-    listener_->interest_changed(entry->key(), sub->queue(), members);
-  }
-  if (queued) {
-    remove_from_group(entry, sub);
-  } else {
-    entry->plain.remove(sub, domain_, limbo_);
+  std::string queue(sub->queue());  // the group may go with its last member
+  uint32_t members = sub->queued ? remove_from_group(entry, sub) : remove_plain(entry, sub);
+  if (local && listener_ != nullptr && (members == 0 || !queue.empty())) {
+    listener_->interest_changed(entry->key(), queue, members);
   }
   bump(entry->key(), entry->hash);
-  if (entry->empty()) drop_entry(entry);
+  uintptr_t content = entry->content.load(std::memory_order_relaxed);
+  const EntryLists* lists = Entry::lists(content);
+  if (content == 0 || (lists != nullptr && lists->empty())) drop_entry(entry);
   size_.fetch_sub(1, std::memory_order_relaxed);
   ++removes_;
-  if (limbo_.size() > 64) limbo_.free_up_to(domain_.safe());
+  collect();
+}
+
+void SubjectIndex::collect() {
+  if (limbo_.size() > kCollectFrom) limbo_.free_up_to(domain_.safe());
 }
 
 void SubjectIndex::set_listener(InterestListener* listener) {
@@ -358,24 +399,25 @@ void SubjectIndex::snapshot_interest(
   std::lock_guard lock(mutex_);
   listener_ = listener;
   for_each_entry([&](const Entry& entry) {
-    if (entry.local_plain != 0) f(entry.key(), {}, entry.local_plain);
-    if (const QueueGroups* queues = entry.queues.load(std::memory_order_relaxed)) {
-      for (const QueueGroup* group : queues->groups) {
-        if (group->local_members != 0) f(entry.key(), group->name, group->local_members);
-      }
+    uintptr_t content = entry.content.load(std::memory_order_relaxed);
+    const EntryLists* lists = Entry::lists(content);
+    if (const Subscription* sub = Entry::single(content)) {
+      if (sub->origin == Origin::kLocal) f(entry.key(), {}, 1);
+    } else if (lists != nullptr && lists->local_plain != 0) {
+      f(entry.key(), {}, lists->local_plain);
     }
+    entry.for_each([](Subscription*) {},
+                   [&](const QueueGroup& group) {
+                     if (group.local_members != 0) f(entry.key(), group.name, group.local_members);
+                   });
   });
 }
 
 void SubjectIndex::for_each(const std::function<void(const Subscription&)>& f) const {
   std::lock_guard lock(mutex_);
+  auto visit = [&](Subscription* sub) { f(*sub); };
   for_each_entry([&](const Entry& entry) {
-    entry.plain.for_each([&](Subscription* sub) { f(*sub); });
-    if (const QueueGroups* queues = entry.queues.load(std::memory_order_relaxed)) {
-      for (const QueueGroup* group : queues->groups) {
-        group->members.for_each([&](Subscription* sub) { f(*sub); });
-      }
-    }
+    entry.for_each(visit, [&](const QueueGroup& group) { group.members.for_each(visit); });
   });
 }
 

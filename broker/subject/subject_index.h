@@ -67,6 +67,7 @@ class SharedList {
 };
 
 struct QueueGroup {
+  const Entry* entry = nullptr;
   std::string name;
   SharedList members;
   uint32_t local_members = 0;  // writer only
@@ -76,19 +77,44 @@ struct QueueGroups {
   std::vector<QueueGroup*> groups;
 };
 
-// All subscriptions on one subject or pattern; the text follows the struct.
+// The subscriptions of an entry that has more than a single plain one.
+struct EntryLists {
+  SharedList plain;
+  uint32_t local_plain = 0;  // writer only
+  std::atomic<QueueGroups*> queues{nullptr};
+
+  ~EntryLists();
+  [[nodiscard]] bool empty() const {
+    return plain.empty() && queues.load(std::memory_order_relaxed) == nullptr;
+  }
+};
+
+// All subscriptions on one subject or pattern; the text follows the struct. Most subjects have just
+// one subscription: then `content` is that one, marked by its lowest bit, else EntryLists or null.
 struct Entry {
+  std::atomic<uintptr_t> content{0};
   uint32_t hash = 0;
   uint32_t text_size = 0;
-  uint32_t local_plain = 0;  // writer only
-  SharedList plain;
-  std::atomic<QueueGroups*> queues{nullptr};
 
   [[nodiscard]] std::string_view key() const {
     return {reinterpret_cast<const char*>(this + 1), text_size};
   }
-  [[nodiscard]] bool empty() const {
-    return plain.empty() && queues.load(std::memory_order_relaxed) == nullptr;
+  [[nodiscard]] static Subscription* single(uintptr_t content) {
+    return (content & 1) != 0 ? reinterpret_cast<Subscription*>(content - 1) : nullptr;
+  }
+  [[nodiscard]] static EntryLists* lists(uintptr_t content) {
+    return (content & 1) != 0 ? nullptr : reinterpret_cast<EntryLists*>(content);
+  }
+  template <class Plain, class Queue>
+  void for_each(Plain&& plain, Queue&& queue) const {
+    uintptr_t now = content.load(std::memory_order_acquire);
+    if (Subscription* sub = single(now)) return plain(sub);
+    const EntryLists* all = lists(now);
+    if (all == nullptr) return;
+    all->plain.for_each(plain);
+    if (const QueueGroups* queues = all->queues.load(std::memory_order_acquire)) {
+      for (const QueueGroup* group : queues->groups) queue(*group);
+    }
   }
   static Entry* create(std::string_view text, uint32_t hash);
   static void destroy(void* entry);
@@ -180,13 +206,18 @@ class SubjectIndex {
  private:
   static constexpr uint32_t kLiteralBuckets = 256;
   static constexpr uint32_t kFirstTokenBuckets = 64;
+  static constexpr size_t kCollectFrom = 64;  // retired objects worth a look at the epochs
 
   Entry* find_or_add_entry(std::string_view subject);
   Entry* find_or_add_pattern(std::string_view pattern);
   void drop_entry(Entry* entry);
   void drop_pattern(Entry* entry);
+  EntryLists* make_lists(Entry* entry);
+  uint32_t add_plain(Entry* entry, Subscription* sub);
+  uint32_t remove_plain(Entry* entry, Subscription* sub);
   QueueGroup* find_or_add_group(Entry* entry, std::string_view name);
-  void remove_from_group(Entry* entry, Subscription* sub);
+  uint32_t remove_from_group(Entry* entry, Subscription* sub);
+  void collect();
   void bump(std::string_view subject, uint32_t hash);
   template <class F>
   void walk(const TrieNode* node, F&& f) const;
@@ -230,12 +261,7 @@ void SubjectIndex::match_trie(const TrieNode* node, std::string_view rest, bool 
 
 template <class Plain, class Queue>
 void SubjectIndex::match(std::string_view literal, Plain&& plain, Queue&& queue) const {
-  auto visit = [&](const Entry& entry) {
-    entry.plain.for_each(plain);
-    if (const QueueGroups* queues = entry.queues.load(std::memory_order_acquire)) {
-      for (const QueueGroup* group : queues->groups) queue(*group);
-    }
-  };
+  auto visit = [&](const Entry& entry) { entry.for_each(plain, queue); };
   if (const Entry* entry = literals_.find(hash_of(literal), literal)) visit(*entry);
   if (patterns_.load(std::memory_order_acquire) != 0) match_trie(&root_, literal, true, visit);
 }

@@ -8,12 +8,16 @@
 
 namespace natrix::subject {
 
+const Entry* Subscription::entry() const {
+  return queued ? group()->entry : static_cast<const Entry*>(place);
+}
+
 std::string_view Subscription::subject() const {
-  return entry == nullptr ? std::string_view{} : entry->key();
+  return place == nullptr ? std::string_view{} : entry()->key();
 }
 
 std::string_view Subscription::queue() const {
-  return group == nullptr ? std::string_view{} : std::string_view(group->name);
+  return queued ? std::string_view(group()->name) : std::string_view{};
 }
 
 Subscription* Subscription::create(core::Receiver* receiver, uint16_t shard, Origin origin,

@@ -24,12 +24,12 @@ enum class Origin : uint8_t { kLocal, kRoute };
 struct Subscription {
   // Immutable while in an index.
   core::Receiver* receiver = nullptr;
-  const Entry* entry = nullptr;       // set by insert(); the subject text
-  const QueueGroup* group = nullptr;  // set by insert(); null for a plain subscription
-  uint32_t slot = 0;                  // place in the entry's list; the index writer's
+  const void* place = nullptr;  // set by insert(): the QueueGroup if `queued`, else the Entry
+  uint32_t slot = 0;            // index in the list of that place; the index writer's
   uint16_t shard = 0;                 // where the receiver lives
   uint16_t sid_size = 0;
   Origin origin = Origin::kLocal;
+  bool queued = false;  // set by insert()
 
   // The receiver's shard only.
   bool closed = false;    // deliveries still under way are dropped
@@ -41,6 +41,10 @@ struct Subscription {
   [[nodiscard]] std::string_view sid() const {
     return {reinterpret_cast<const char*>(this + 1), sid_size};
   }
+  [[nodiscard]] const Entry* entry() const;
+  [[nodiscard]] const QueueGroup* group() const {
+    return queued ? static_cast<const QueueGroup*>(place) : nullptr;
+  }
   [[nodiscard]] std::string_view subject() const;
   [[nodiscard]] std::string_view queue() const;
 
@@ -48,5 +52,6 @@ struct Subscription {
                               std::string_view sid);
   static void destroy(void* subscription);
 };
+static_assert(sizeof(Subscription) == 48, "a million of these are held: mind the size");
 
 }  // namespace natrix::subject
