@@ -44,6 +44,8 @@ class FakeClock final : public ops::Clock {
       std::lock_guard lock(mutex_);
       now_ += by;
       waiting = waiters_;
+      // Those whose time has come no longer count as asleep, although they have yet to wake.
+      std::erase_if(waiters_, [this](const Waiter& waiter) { return waiter.deadline <= now_; });
     }
     for (const Waiter& waiter : waiting) {
       // The waiter holds its mutex until it sleeps, so with it in hand no wake-up is lost.
@@ -52,6 +54,10 @@ class FakeClock final : public ops::Clock {
     }
   }
 
+  [[nodiscard]] size_t sleepers() const {
+    std::lock_guard lock(mutex_);
+    return waiters_.size();
+  }
   // Waits (in real time) until `count` threads sleep on this clock; false after five seconds.
   bool wait_for_sleepers(size_t count) {
     std::unique_lock lock(mutex_);

@@ -1,0 +1,109 @@
+// Leader election through a coordination.k8s.io Lease: of several replicas of the operator one
+// acts.
+//
+// Safety rests on durations measured by each replica's own monotonic clock, never on comparing
+// calendars: a follower waits lease_duration after it last saw the Lease change before it takes it,
+// a leader gives up renew_deadline after its last successful renewal, and the latter is shorter. In
+// between a leader must have stopped acting: on_lost has to end the process or its work at once.
+//
+// One thread of its own. The callbacks run on it and must not call stop().
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "operator/base/backoff.h"
+#include "operator/base/clock.h"
+#include "operator/base/log.h"
+#include "operator/kube/api.h"
+
+namespace natrix::leader {
+
+struct ElectorOptions {
+  std::string ns;
+  std::string name = "natrix-operator";
+  std::string identity;  // unique to this process
+  // Whole seconds: the Lease carries no fractions.
+  std::chrono::seconds lease_duration{15};
+  ops::Duration renew_deadline = std::chrono::seconds(10);
+  ops::Duration retry_period = std::chrono::seconds(2);
+  ops::RandomSource random = ops::default_random();
+};
+
+class Elector {
+ public:
+  struct Callbacks {
+    std::function<void()> on_started;  // we lead from now on
+    std::function<void()> on_lost;     // we led and do not any more; the elector has ended
+  };
+
+  // `api` is best one of its own, whose calls time out well within renew_deadline and do not queue
+  // behind others. It, `clock` and `log` outlive the elector.
+  Elector(kube::Api& api, ElectorOptions options, ops::Clock& clock, ops::Log& log,
+          Callbacks callbacks);
+  ~Elector();
+  Elector(const Elector&) = delete;
+  Elector& operator=(const Elector&) = delete;
+
+  void start();
+  // Ends the thread and, if we lead, gives the Lease back so that another takes over at once: stop
+  // acting first. on_lost is not called.
+  void stop();
+
+  // Whether we lead and the last renewal is recent enough to rely on.
+  [[nodiscard]] bool is_leader() const;
+  // Who held the Lease when we last looked; empty: nobody.
+  [[nodiscard]] std::string holder() const;
+
+ private:
+  // What the Lease says, as far as it matters to us.
+  struct Record {
+    std::string holder;
+    std::string acquire_time;
+    std::string renew_time;
+    int64_t duration_seconds = 0;
+    int64_t transitions = 0;
+    friend bool operator==(const Record&, const Record&) = default;
+  };
+
+  void run();
+  bool acquire();
+  void lead();
+  bool try_acquire_or_renew();
+  bool create_lease();
+  bool write_lease(kube::Json lease, const Record& current);
+  void release();
+  void observe(const Record& record);
+  [[nodiscard]] bool held_by_other(const Record& record) const;
+  [[nodiscard]] kube::Json fill(kube::Json lease, const Record& record) const;
+  static Record read(const kube::Json& lease);
+  bool pause(ops::Duration duration);
+  void renewed(kube::Json lease, ops::Time asked_at);
+
+  kube::Api& api_;
+  const ElectorOptions options_;
+  const kube::ObjectRef ref_;
+  ops::Clock& clock_;
+  ops::Log& log_;
+  const Callbacks callbacks_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  bool stopping_ = false;
+  bool leading_ = false;
+  ops::Time renewed_at_{};
+  Record observed_;
+  ops::Time observed_at_{};
+
+  // Only the elector's thread: the Lease as our last write left it, empty after a failure.
+  std::optional<kube::Json> ours_;
+
+  std::thread thread_;
+};
+
+}  // namespace natrix::leader
