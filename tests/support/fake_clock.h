@@ -1,10 +1,11 @@
 // A clock whose hands only move when the test moves them.
 //
-// advance() wakes every thread that waits on the clock; each looks at the new time for itself.
+// advance() wakes the threads whose deadline has come.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <vector>
 
 #include "operator/base/clock.h"
@@ -39,15 +40,16 @@ class FakeClock final : public ops::Clock {
   }
 
   void advance(ops::Duration by) {
-    std::vector<Waiter> waiting;
+    std::vector<Waiter> due;
     {
       std::lock_guard lock(mutex_);
       now_ += by;
-      waiting = waiters_;
       // Those whose time has come no longer count as asleep, although they have yet to wake.
-      std::erase_if(waiters_, [this](const Waiter& waiter) { return waiter.deadline <= now_; });
+      auto is_due = [this](const Waiter& waiter) { return waiter.deadline <= now_; };
+      std::copy_if(waiters_.begin(), waiters_.end(), std::back_inserter(due), is_due);
+      std::erase_if(waiters_, is_due);
     }
-    for (const Waiter& waiter : waiting) {
+    for (const Waiter& waiter : due) {
       // The waiter holds its mutex until it sleeps, so with it in hand no wake-up is lost.
       std::lock_guard lock(*waiter.mutex);
       waiter.condition->notify_all();

@@ -100,8 +100,12 @@ class ElectorTest : public testing::Test {
       for (auto& replica : replicas_) running += replica->lost == 0 ? 1 : 0;
       return clock_.sleepers() >= running - stopped_;
     };
-    for (int i = 0; i < 50'000 && !all_asleep(); ++i) std::this_thread::sleep_for(100us);
-    ASSERT_TRUE(all_asleep());
+    bool asleep = all_asleep();
+    for (int i = 0; i < 50'000 && !asleep; ++i) {
+      std::this_thread::sleep_for(100us);
+      asleep = all_asleep();
+    }
+    ASSERT_TRUE(asleep);
   }
   void pass(ops::Duration time) {
     for (ops::Duration done{0}; done < time; done += 100ms) {
