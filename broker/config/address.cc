@@ -116,8 +116,9 @@ Result<HostPort> parse_advertise(std::string_view text) {
   return address;
 }
 
-Result<Url> parse_url(std::string_view text) {
-  std::string_view plain = trimmed(text);
+namespace {
+
+Result<Url> read_url(std::string_view plain, bool host_needed) {
   auto invalid = [&](std::string_view why) {
     return fail(
         fmt::format("error parsing url \"{}\": {}, want nats://host:port", shown(plain), why));
@@ -144,10 +145,20 @@ Result<Url> parse_url(std::string_view text) {
   if (!split(rest, host, port)) return invalid("it has no port");
   Result<int> number = parse_port(port);
   if (!number) return invalid(number.error().message);
-  if (host.empty()) return invalid("it has no host");
+  if (host.empty() && host_needed) return invalid("it has no host");
   url.host = host;
   url.port = *number;
   return url;
+}
+
+}  // namespace
+
+Result<Url> parse_url(std::string_view text) {
+  return read_url(trimmed(text), true);
+}
+
+Result<Url> parse_listen_url(std::string_view text) {
+  return read_url(trimmed(text), false);
 }
 
 Result<std::vector<Url>> parse_urls(std::string_view text) {

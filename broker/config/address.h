@@ -25,6 +25,9 @@ Result<HostPort> parse_advertise(std::string_view text);
 // and may be -1. Errors never quote a password.
 Result<Url> parse_url(std::string_view text);
 
+// The same for a listener: without a host it listens on all addresses.
+Result<Url> parse_listen_url(std::string_view text);
+
 // Comma-separated URLs.
 Result<std::vector<Url>> parse_urls(std::string_view text);
 
