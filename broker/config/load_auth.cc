@@ -195,9 +195,19 @@ bool read_block(const Field& field, Authorization& authorization) {
   return field.report().errors.size() == errors_before;
 }
 
-bool has_key(const Value& map, std::string_view spellings) {
-  return std::any_of(map.keys.begin(), map.keys.end(),
-                     [&](const std::string& key) { return is_spelling_of(key, spellings); });
+const Value* find_key(const Value& map, std::string_view spellings) {
+  for (size_t i = 0; i < map.keys.size(); ++i) {
+    if (is_spelling_of(map.keys[i], spellings)) return &map.items[i];
+  }
+  return nullptr;
+}
+
+// PASS is a popular name for a variable, and keys are the same in any case: a password that stands
+// there to be referred to is no password of its own.
+void forget_variables(const Value& map, Authorization& authorization) {
+  const Value* password = find_key(map, "pass/password");
+  if (authorization.user.empty() && password != nullptr && password->used_as_variable)
+    authorization.password.clear();
 }
 
 }  // namespace
@@ -210,8 +220,9 @@ void read_permissions(const Field& field, Permissions& permissions) {
 void read_authorization(const Field& field, Authorization& authorization) {
   Authorization fresh;
   if (!read_block(field, fresh)) return;
+  forget_variables(field.value(), fresh);
   bool single = !fresh.user.empty() || !fresh.password.empty();
-  bool users = has_key(field.value(), "users");
+  bool users = find_key(field.value(), "users") != nullptr;
   if (single && !fresh.token.empty()) {
     field.error("Cannot have a user/pass and token; remove one of them");
   } else if (users && single) {
@@ -227,7 +238,7 @@ void read_authorization(const Field& field, Authorization& authorization) {
 void read_cluster_authorization(const Field& field, Authorization& authorization) {
   Authorization fresh;
   if (!read_block(field, fresh)) return;
-  if (has_key(field.value(), "users"))
+  if (find_key(field.value(), "users") != nullptr)
     field.error("Cluster authorization does not allow multiple users; give one user and password");
   if (!fresh.token.empty())
     field.error("Cluster authorization does not support tokens; give a user and a password");

@@ -170,9 +170,10 @@ bool says_off(const Value& value) {
 void refuse(const Field& field, const Absent& absent) {
   if (absent.off_accepted && says_off(field.value())) return;
   bool block = field.value().is(Value::Type::kMap) || field.value().is(Value::Type::kArray);
+  const char* off = field.value().is(Value::Type::kInteger) ? "0" : "false";
   field.error(fmt::format("\"{}\" is not supported by this version of natrix-broker; {}{}",
                           field.key(), block ? "remove the block" : "remove the line",
-                          absent.off_accepted ? " or set it to false" : ""));
+                          absent.off_accepted ? fmt::format(" or set it to {}", off) : ""));
 }
 
 }  // namespace natrix::config

@@ -319,6 +319,8 @@ def test_stop_and_continue(start, dial):
     server = start()
     client = dial(server).connect()
     server.send_signal(signal.SIGSTOP)
+    wait_until(lambda: "T (stopped)" in Path(f"/proc/{server.process.pid}/status").read_text(),
+               what="all threads are stopped")
     client.send("PING\r\n")
     client.expect_nothing(0.3)
     server.send_signal(signal.SIGCONT)
