@@ -31,12 +31,38 @@ std::string_view name_of(ConditionType type) {
 
 std::string_view name_of(Reason reason) {
   static constexpr std::array kNames = {
-      "AllServersReady",   "ServersServing", "UpToDate",         "AsExpected",      "Success",
-      "NotPaused",         "NotStalled",     "Creating",         "ScalingUp",       "ScalingDown",
-      "RollingOut",        "Starting",       "Paused",           "ServersNotReady", "ServerFailing",
-      "ServerUnreachable", "Unschedulable",  "ImagePullFailing", "VolumePending",   "SpecInvalid",
-      "StorageImmutable",  "NameConflict",   "SecretMissing",    "SecretInvalid",   "Forbidden",
-      "Rejected",          "ApiUnavailable",
+      // as they should be
+      "AllServersReady",
+      "ServersServing",
+      "UpToDate",
+      "AsExpected",
+      "Success",
+      "NotPaused",
+      "NotStalled",
+      // on the way
+      "Creating",
+      "ScalingUp",
+      "ScalingDown",
+      "RollingOut",
+      "Starting",
+      "FormingCluster",
+      "WaitingForDeletion",
+      "Paused",
+      // for somebody to look at
+      "ServersNotReady",
+      "ServerFailing",
+      "RoutesMissing",
+      "Unschedulable",
+      "ImagePullFailing",
+      "VolumePending",
+      "SpecInvalid",
+      "StorageImmutable",
+      "NameConflict",
+      "SecretMissing",
+      "SecretInvalid",
+      "Forbidden",
+      "Rejected",
+      "ApiUnavailable",
   };
   static_assert(kNames.size() == static_cast<size_t>(kLastReason) + 1);
   return kNames.at(static_cast<size_t>(reason));

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "operator/model/schema.h"
+#include "operator/model/text.h"
 
 namespace natrix::model {
 
@@ -17,9 +18,7 @@ std::string member(const std::string& path, const std::string& name) {
 // Long values would drown the message they are quoted in.
 std::string quoted(const Json& value) {
   constexpr size_t kShown = 80;
-  std::string text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
-  if (text.size() > kShown) text = text.substr(0, kShown) + "...";
-  return text;
+  return shortened(value.dump(-1, ' ', false, Json::error_handler_t::replace), kShown);
 }
 
 const Json* old_member(const Json* old_value, const std::string& name) {

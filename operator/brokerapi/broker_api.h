@@ -1,0 +1,38 @@
+// What the servers of a cluster say about themselves, asked on their monitoring ports (wire.md 21).
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "broker/base/result.h"
+
+namespace natrix::brokerapi {
+
+struct ServerAddress {
+  std::string name;  // the caller's name for it
+  std::string host;
+  int port = 0;  // monitoring port
+};
+
+struct ServerReport {
+  std::string server_id;
+  std::string server_name;
+  std::string version;     // NATS feature level, semver
+  int routed_servers = 0;  // other servers it is connected to
+  bool healthy = false;
+  std::string health;  // the server's words when it is not
+};
+
+class BrokerApi {
+ public:
+  virtual ~BrokerApi() = default;
+
+  // Asks all servers at the same time and blocks the caller for at most `deadline`, whatever the
+  // servers do. One entry for every address, by name. Safe from any thread.
+  virtual std::map<std::string, Result<ServerReport>> ask(const std::vector<ServerAddress>& servers,
+                                                          std::chrono::milliseconds deadline) = 0;
+};
+
+}  // namespace natrix::brokerapi

@@ -1,0 +1,58 @@
+// The status of a NatsCluster: a pure function of what the pass saw and did.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "operator/base/clock.h"
+#include "operator/brokerapi/broker_api.h"
+#include "operator/reconcile/observe.h"
+#include "operator/reconcile/plan.h"
+
+namespace natrix::reconcile {
+
+using Reports = std::map<std::string, brokerapi::ServerReport>;  // by pod name
+
+struct StatusInput {
+  int64_t generation = 0;
+  // Absent when the spec cannot be read; `problems` then says so.
+  const model::Cluster* cluster = nullptr;
+  const Json* stateful_set = nullptr;  // absent: not there
+  std::vector<Pod> pods;
+  Reports reports;              // of the servers that answered
+  std::string config_revision;  // wanted; empty when not known
+  const Plan* plan = nullptr;   // what is left to do
+  std::vector<Problem> problems;
+  const Json* previous = nullptr;  // the status as it is now
+  ops::WallTime now;
+};
+
+struct Condition {
+  model::ConditionType type;
+  std::string status;  // True, False, Unknown
+  model::Reason reason;
+  std::string message;
+};
+
+struct StatusResult {
+  Json status;
+  std::vector<Condition> conditions;
+  // Something is under way that no watch announces: look again soon.
+  bool watch_servers = false;
+  bool progressing = false;
+};
+
+StatusResult make_status(const StatusInput& input);
+
+// For a pass that could not even look: what is known stays, Reconciled and Stalled say why, and the
+// observed generation does not move.
+Json failure_status(const Json* previous, const Problem& problem, int64_t generation,
+                    ops::WallTime now);
+
+// The status of condition `type` in a status document, empty when it is not there.
+std::string condition_status(const Json& status, model::ConditionType type);
+
+}  // namespace natrix::reconcile

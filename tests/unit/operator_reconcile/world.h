@@ -1,0 +1,83 @@
+// A small Kubernetes for the reconciler's tests: the in-memory API server, the StatefulSet
+// controller and kubelet reduced to what they do to pods, and servers that answer for ready pods.
+// One thread; time moves only by step().
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "operator/local/memory_api/memory_api.h"
+#include "operator/reconcile/cluster_reconciler.h"
+#include "operator/reconcile/types.h"
+#include "tests/support/fake_clock.h"
+
+namespace natrix::reconcile {
+
+class World : public brokerapi::BrokerApi {
+ public:
+  World();
+
+  kube::Api& api() { return api_; }
+  memory_api::MemoryApi& memory() { return api_; }
+  tests::FakeClock& clock() { return clock_; }
+
+  // What a user does. `spec` is the whole spec; it need not be valid.
+  void apply_cluster(const std::string& spec, const std::string& name = "nats");
+  void annotate_cluster(const std::string& key, const std::string& value);
+  void put_secret(const std::string& name, const std::map<std::string, std::string>& data);
+  void delete_cluster(const std::string& name = "nats");
+
+  // A reconciler as after a start of the operator, with everything forgotten.
+  std::unique_ptr<ClusterReconciler> start(kube::Api& api);
+  std::unique_ptr<ClusterReconciler> start() { return start(api_); }
+
+  // One move of the StatefulSet controller and the kubelets. True when something changed.
+  bool step();
+  // Passes and moves until neither changes anything. Fails the test if that takes too long.
+  void settle(ClusterReconciler& reconciler, const std::string& name = "nats");
+
+  Json get(const kube::ResourceType& type, const std::string& name) const;
+  bool exists(const kube::ResourceType& type, const std::string& name) const;
+  std::vector<Json> list(const kube::ResourceType& type) const;
+  Json cluster(const std::string& name = "nats") const { return get(kNatsClusters, name); }
+  // "True/AllServersReady"
+  std::string condition(const std::string& type, const std::string& name = "nats") const;
+  std::string condition_message(const std::string& type) const;
+  // uid of every pod by name.
+  std::map<std::string, std::string> pods() const;
+  std::vector<std::string> event_reasons() const;
+  uint64_t revision() const { return server_.revision(); }
+
+  // Pods below this ordinal are started; others stay Pending with this reason and message.
+  void keep_pending(const std::string& pod, const std::string& reason, const std::string& message);
+  void let_go() { pending_.clear(); }
+  // Routes every server reports; nothing: all of them.
+  std::optional<int> routes;
+  std::string version = "2.12.0";
+  int asked = 0;
+  // Most pods that were ever not ready at a time while the StatefulSet was at full size.
+  int most_down = 0;
+
+  std::map<std::string, Result<brokerapi::ServerReport>> ask(
+      const std::vector<brokerapi::ServerAddress>& servers, std::chrono::milliseconds) override;
+
+ private:
+  bool step_set(const Json& set);
+  void create_pod(const Json& set, int ordinal, const std::string& revision);
+  bool start_pod(const Json& pod);
+  void delete_pod(const std::string& name);
+  bool write_set_status(const Json& set, const std::string& revision);
+
+  memory_api::ServerOptions server_options();
+  tests::FakeClock clock_;
+  memory_api::ApiServer server_;
+  mutable memory_api::MemoryApi api_;
+  ops::Log log_{[](std::string_view) {}};
+  std::map<std::string, std::pair<std::string, std::string>> pending_;
+  int passwords_ = 0;
+  int next_ip_ = 1;
+};
+
+}  // namespace natrix::reconcile
