@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from harness import toolchains
-from harness.cluster import Cluster, peers
+from harness.cluster import Cluster, free_port, peers
 from harness.server import ROOT, wait_until
 from test_clients import Program
 
@@ -84,19 +84,24 @@ def test_clients_fail_over_and_the_node_comes_back(start, client, run):
 
 
 def test_the_compose_file_makes_a_cluster(start):
-    """Each service with exactly its flags; a service's name and 0.0.0.0 become a loopback address."""
+    """Each service with its own flags. What containers give each of them is imitated: names and 0.0.0.0
+    become a loopback address per service, and the fixed ports become free ones."""
     services = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
     assert set(services) == {"nats1", "nats2", "nats3"}
-    network = 1 + int(time.time() * 1000) % 250  # several runs on one machine stay apart
-    addresses = {name: f"127.77.{network}.{number}" for number, name in enumerate(services, 1)}
+    ports = {"4222": free_port(), "6222": free_port(), "8222": free_port()}
+    addresses = {name: f"127.77.0.{number}" for number, name in enumerate(services, 1)}
     nodes = {}
     for name, service in services.items():
-        flags = [flag.replace("0.0.0.0", addresses[name]) for flag in service["command"]]
-        for other, address in addresses.items():
-            flags = [re.sub(rf"//{other}:", f"//{address}:", flag) for flag in flags]
-        nodes[name] = start(base="", ports=False, args=["-a", addresses[name], *flags], name=name)
-        nodes[name].ports = {"nats": [f"nats://{addresses[name]}:4222"],
-                             "monitoring": [f"http://{addresses[name]}:8222"]}
+        flags = " ".join(service["command"])
+        for host, address in [*addresses.items(), ("0.0.0.0", addresses[name])]:
+            flags = flags.replace(f"//{host}:", f"//{address}:")
+        for port, free in ports.items():
+            flags = re.sub(rf"\b{port}\b", str(free), flags)
+        address = addresses[name]
+        nodes[name] = start(base="", ports=False, name=name,
+                            args=["-a", address, "-p", str(ports["4222"]), *flags.split(" ")])
+        nodes[name].ports = {"nats": [f"nats://{address}:{ports['4222']}"],
+                             "monitoring": [f"http://{address}:{ports['8222']}"]}
     for name, node in nodes.items():
         wait_until(lambda: peers(node) == set(nodes) - {name}, 20, lambda: f"{name} meshed, has {peers(node)}")
 
