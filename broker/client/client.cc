@@ -168,6 +168,7 @@ void Client::handle(const ClientOperation& operation, io::SharedBytes& block) {
       break;
     case ClientVerb::kErr:
       context_.host.log().error("{} - Client Error {}", label(), operation.args);
+      close(CloseReason::kParseError);  // as nats-server 2.15.2 does
       break;
     case ClientVerb::kInfo:
     case ClientVerb::kOk:

@@ -150,6 +150,10 @@ ParseStatus parse_client(const char* data, size_t size, const ParserLimits& limi
   if (verb == nullptr) return ParseStatus::kUnknownVerb;
   size_t verb_size = verb->text.size();
   if (static_cast<unsigned char>(data[verb_size]) > ' ') return ParseStatus::kUnknownVerb;
+  // "PUB\r\n" is no PUB with too few arguments to nats-server (2.15.2), and it answers accordingly.
+  if (verb->arguments && data[verb_size] != ' ' && data[verb_size] != '\t') {
+    return ParseStatus::kUnknownVerb;
+  }
   operation.verb = verb->verb;
   if (verb->verb == ClientVerb::kPub || verb->verb == ClientVerb::kHpub) {
     return parse_publish(data, size, scan, verb_size, verb->verb == ClientVerb::kHpub, limits,
