@@ -7,16 +7,18 @@ namespace natrix::resource {
 
 namespace {
 
-// No owner reference and no managed-by label: claims outlive the cluster that asked for them, and
-// the labels of a claim template can never be changed.
+// No owner reference: claims outlive the cluster that asked for them. The labels of a claim template
+// can never be changed, so there are those that will be needed to find the claims.
 Json data_claim(const model::Cluster& cluster) {
   const model::Storage& storage = *cluster.spec.storage;
+  Json labels = selector_labels(cluster);
+  labels[model::kManagedByLabel] = model::kManager;
   Json spec = {{"accessModes", Json::array({"ReadWriteOnce"})},
                {"resources", {{"requests", {{"storage", storage.size}}}}}};
   if (storage.storage_class_name) spec["storageClassName"] = *storage.storage_class_name;
   return {{"apiVersion", "v1"},
           {"kind", "PersistentVolumeClaim"},
-          {"metadata", {{"name", kDataVolume}, {"labels", selector_labels(cluster)}}},
+          {"metadata", {{"name", kDataVolume}, {"labels", std::move(labels)}}},
           {"spec", std::move(spec)}};
 }
 
