@@ -34,13 +34,17 @@ void Informer::start() {
   thread_ = std::thread([this] { run(); });
 }
 
-void Informer::stop() {
+void Informer::cancel() {
   {
     std::lock_guard lock(mutex_);
     stopping_ = true;
     changed_.notify_all();
   }
   cancel_->cancel();
+}
+
+void Informer::stop() {
+  cancel();
   if (thread_.joinable()) thread_.join();
 }
 

@@ -55,6 +55,8 @@ class Informer {
   Informer& operator=(const Informer&) = delete;
 
   void start();
+  // Tells the thread to end, without waiting for it.
+  void cancel();
   // Ends the thread, within milliseconds unless a LIST or the handler is under way.
   void stop();
 

@@ -1,0 +1,84 @@
+#include "operator/controller/cluster_watches.h"
+
+#include <gtest/gtest.h>
+
+#include "operator/kube/resources.h"
+#include "operator/model/labels.h"
+
+namespace natrix::controller {
+namespace {
+
+using kube::Json;
+
+const WatchSpec& spec_of(const std::vector<WatchSpec>& watches, const kube::ResourceType& type) {
+  for (const WatchSpec& watch : watches) {
+    if (watch.type == type) return watch;
+  }
+  ADD_FAILURE() << type.plural << " is not watched";
+  return watches.front();
+}
+
+Json object(const std::string& cluster, const std::string& version = "5") {
+  Json result = {{"metadata",
+                  {{"namespace", "shop"},
+                   {"name", "x"},
+                   {"uid", "u"},
+                   {"resourceVersion", version},
+                   {"labels", {{"a", "b"}}}}}};
+  if (!cluster.empty()) result["metadata"]["labels"]["natrix.dev/cluster"] = cluster;
+  return result;
+}
+
+// The key that an event about `document` leads to.
+std::optional<queue::Key> key_after(const WatchSpec& watch, const Json& document) {
+  cache::Store store(watch.projection);
+  auto change = store.upsert(document);
+  return change ? watch.key_of(*change) : std::nullopt;
+}
+
+TEST(ClusterWatches, ChildrenLeadToTheirCluster) {
+  std::vector<WatchSpec> watches = cluster_watches();
+  EXPECT_EQ(watches.front().type.plural, "natsclusters");
+  EXPECT_EQ(watches.front().label_selector, "");
+  for (size_t i = 1; i < watches.size(); ++i) {
+    EXPECT_EQ(watches[i].label_selector, model::kManagedSelector) << watches[i].type.plural;
+    EXPECT_EQ(key_after(watches[i], object("orders")), (queue::Key{"shop", "orders"}));
+    EXPECT_EQ(key_after(watches[i], object("")), std::nullopt);
+  }
+}
+
+TEST(ClusterWatches, DeletedChildStillLeadsToItsCluster) {
+  std::vector<WatchSpec> watches = cluster_watches();
+  const WatchSpec& pods = spec_of(watches, kube::kPods);
+  cache::Store store(pods.projection);
+  store.upsert(object("orders"));
+  auto gone = store.erase(object("orders", "6"));
+  ASSERT_TRUE(gone.has_value());
+  EXPECT_EQ(pods.key_of(*gone), (queue::Key{"shop", "orders"}));
+}
+
+TEST(ClusterWatches, OurOwnStatusIsNoReasonForAPassButAChildsStatusIs) {
+  std::vector<WatchSpec> watches = cluster_watches();
+  Json before = object("orders", "5");
+  Json after = object("orders", "6");
+  after["status"] = {{"ready", 1}};
+  cache::Store clusters(watches.front().projection);
+  EXPECT_TRUE(clusters.upsert(before).has_value());
+  EXPECT_FALSE(clusters.upsert(after).has_value());
+  cache::Store sets(spec_of(watches, kube::kStatefulSets).projection);
+  EXPECT_TRUE(sets.upsert(before).has_value());
+  EXPECT_TRUE(sets.upsert(after).has_value());
+}
+
+TEST(ClusterWatches, SecretsAreWatchedWithoutTheirContents) {
+  std::vector<WatchSpec> watches = cluster_watches();
+  const WatchSpec& secrets = spec_of(watches, kube::kSecrets);
+  EXPECT_TRUE(secrets.metadata_only);
+  cache::Store store(secrets.projection);
+  EXPECT_TRUE(store.upsert(object("orders", "5")).has_value());
+  EXPECT_TRUE(store.upsert(object("orders", "6")).has_value()) << "the contents may have changed";
+  EXPECT_FALSE(store.upsert(object("orders", "6")).has_value());
+}
+
+}  // namespace
+}  // namespace natrix::controller
