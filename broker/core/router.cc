@@ -9,6 +9,14 @@ namespace natrix::core {
 
 using subject::Subscription;
 
+namespace {
+
+uint32_t weight_of(const Subscription& sub) {
+  return static_cast<uint32_t>(sub.weight.load(std::memory_order_relaxed));
+}
+
+}  // namespace
+
 Router::Router(io::Shard& shard, RouterMesh& mesh)
     : shard_(shard), mesh_(mesh), random_state_(std::random_device{}() | 1ULL) {
   shard.set_turn_hook(this);
@@ -88,22 +96,40 @@ void Router::to_queues(const Plan& plan, const Publisher& publisher, const Messa
     if (publisher.from_route) {
       bool chosen = false;
       for (std::string_view name : publisher.queues) chosen |= name == queue.name;
-      if (chosen) pick_local(queue, publisher, message, result);
+      if (chosen && !pick_local(queue, publisher, message, result)) reroute(plan, queue, publisher);
       continue;
     }
-    if (pick_local(queue, publisher, message, result) || queue.remote.empty()) continue;
-    // Each server counts with the number of members it announced.
-    uint32_t members = 0;
-    for (const Subscription* sub : queue.remote) members += static_cast<uint32_t>(sub->weight);
+    // Members here and elsewhere share alike; each server counts with the members it announced.
+    auto local = static_cast<uint32_t>(queue.local.size());
+    uint32_t members = local;
+    for (const Subscription* sub : queue.remote) members += weight_of(*sub);
     uint32_t at = random(members == 0 ? 1 : members);
-    for (Subscription* sub : queue.remote) {
-      auto weight = static_cast<uint32_t>(sub->weight);
-      if (at < weight || sub == queue.remote.back()) {
-        choice(sub).queues.push_back(queue.name);
-        break;
-      }
-      at -= weight;
+    if (at < local && pick_local(queue, publisher, message, result)) continue;
+    if (queue.remote.empty()) continue;
+    pick_remote(queue, at < local ? random(members - local) : at - local);
+  }
+}
+
+void Router::pick_remote(const QueuePlan& queue, uint32_t at) {
+  for (Subscription* sub : queue.remote) {
+    uint32_t weight = weight_of(*sub);
+    if (at < weight || sub == queue.remote.back()) {
+      choice(sub).queues.push_back(queue.name);
+      return;
     }
+    at -= weight;
+  }
+}
+
+// The origin chose this server, but its members have left meanwhile: another server with members
+// takes the message. Not one with plain interest: it has the message from the origin already.
+void Router::reroute(const Plan& plan, const QueuePlan& queue, const Publisher& publisher) {
+  for (Subscription* sub : queue.remote) {
+    bool served = sub->receiver == publisher.self;
+    for (const Subscription* other : plan.routes) served |= other->receiver == sub->receiver;
+    if (served) continue;
+    choice(sub).queues.push_back(queue.name);
+    return;
   }
 }
 
@@ -162,7 +188,9 @@ void Router::hand_over(Subscription& sub, const Message& message,
     batch->add(sub, message, serial_, queues);
   }
   ++result.deliveries;
-  result.congested |= mesh_.shards[sub.shard]->backlog() > kMaxBacklog;
+  if (mesh_.shards[sub.shard]->backlog() > kMaxBacklog) {
+    result.congested = result.backlogged = true;
+  }
 }
 
 void Router::end_turn() {

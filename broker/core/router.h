@@ -34,7 +34,8 @@ struct Publisher {
 
 struct Published {
   uint32_t deliveries = 0;
-  bool congested = false;
+  bool congested = false;   // some receiver or shard falls behind: slow down
+  bool backlogged = false;  // some shard does
 };
 
 // Finds the router of another shard; all of a server's routers share one.
@@ -73,6 +74,8 @@ class Router final : public io::TurnHook {
                   Published& result);
   void to_queues(const Plan& plan, const Publisher& publisher, const Message& message,
                  Published& result);
+  void pick_remote(const QueuePlan& queue, uint32_t at);
+  void reroute(const Plan& plan, const QueuePlan& queue, const Publisher& publisher);
   void to_routes(const Plan& plan, const Publisher& publisher, const Message& message,
                  Published& result);
   uint32_t random(uint32_t below);

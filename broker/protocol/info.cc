@@ -124,6 +124,7 @@ std::string encode(const Info& info) {
   put(j, "route_account", info.route_account);
   put(j, "route_acc_add_reqid", info.route_acc_add_reqid);
   put(j, "gossip_mode", info.gossip_mode);
+  put(j, "compression", info.compression);
   return fmt::format("INFO {}\r\n", j.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
@@ -162,6 +163,14 @@ Result<Info> decode_info(std::string_view text) {
   fields.get("route_account", info.route_account);
   fields.get("route_acc_add_reqid", info.route_acc_add_reqid);
   fields.get("gossip_mode", info.gossip_mode);
+  fields.get("compression", info.compression);
+  fields.get("gateway", info.gateway);
+  fields.get("impl", info.impl);
+  fields.get("impl_version", info.impl_version);
+  fields.get("go", info.go);
+  fields.get("git_commit", info.git_commit);
+  fields.get("jetstream", info.jetstream);
+  fields.get("ws_connect_urls", info.ws_connect_urls);
   if (!fields.error().empty()) return fail("INFO: " + fields.error());
   return info;
 }

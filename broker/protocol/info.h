@@ -51,6 +51,8 @@ struct Info {
   std::string route_account;
   std::string route_acc_add_reqid;
   int gossip_mode = 0;
+  std::string compression;  // of routes: "not supported", "off", "accept", "s2_..."
+  std::string gateway;      // set in INFO that is about gateways, not about the sender
 };
 
 // "INFO {...}\r\n"

@@ -393,11 +393,15 @@ void SubjectIndex::set_listener(InterestListener* listener) {
   listener_ = listener;
 }
 
-void SubjectIndex::snapshot_interest(
-    InterestListener* listener,
-    const std::function<void(std::string_view, std::string_view, uint32_t)>& f) {
+void SubjectIndex::between_changes(const std::function<void()>& f) const {
   std::lock_guard lock(mutex_);
-  listener_ = listener;
+  f();
+}
+
+void SubjectIndex::snapshot_interest(
+    const std::function<void(std::string_view, std::string_view, uint32_t)>& f,
+    const std::function<void()>& after) const {
+  std::lock_guard lock(mutex_);
   for_each_entry([&](const Entry& entry) {
     uintptr_t content = entry.content.load(std::memory_order_relaxed);
     const EntryLists* lists = Entry::lists(content);
@@ -411,6 +415,7 @@ void SubjectIndex::snapshot_interest(
                      if (group.local_members != 0) f(entry.key(), group.name, group.local_members);
                    });
   });
+  after();
 }
 
 void SubjectIndex::for_each(const std::function<void(const Subscription&)>& f) const {

@@ -185,11 +185,12 @@ class SubjectIndex {
   void remove(Subscription* sub);
   // Tells the listener the new weight of a routed or local queue subscription.
   void set_listener(InterestListener* listener);
-  // Calls `f(subject, queue, local members)` for all local interest and makes `listener` the one
-  // that hears of every later change: nothing is missed or told twice in between.
-  void snapshot_interest(
-      InterestListener* listener,
-      const std::function<void(std::string_view, std::string_view, uint32_t)>& f);
+  // Calls `f(subject, queue, local members)` for all local interest, then `after`, in one go: no
+  // change comes in between or is told to the listener meanwhile.
+  void snapshot_interest(const std::function<void(std::string_view, std::string_view, uint32_t)>& f,
+                         const std::function<void()>& after) const;
+  // Runs `f` while no listener is called, to change what the listener uses.
+  void between_changes(const std::function<void()>& f) const;
 
   // Calls plain(Subscription*) and queue(const QueueGroup&) for all that match the literal subject.
   // Readers only.

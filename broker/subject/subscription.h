@@ -5,6 +5,7 @@
 // the struct and its sid; the subject text is shared with the index entry.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <string_view>
 
@@ -31,10 +32,12 @@ struct Subscription {
   Origin origin = Origin::kLocal;
   bool queued = false;  // set by insert()
 
+  // Members behind a routed queue subscription: set by the receiver's shard, read by all.
+  std::atomic<int32_t> weight{1};
+
   // The receiver's shard only.
   bool closed = false;    // deliveries still under way are dropped
   bool filtered = false;  // a deny permission overlaps: check each message
-  int32_t weight = 1;     // members behind a routed queue subscription
   uint64_t delivered = 0;
   uint64_t max = 0;  // auto-unsubscribe after this many, 0: never
 
