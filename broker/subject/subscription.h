@@ -27,17 +27,15 @@ struct Subscription {
   core::Receiver* receiver = nullptr;
   const void* place = nullptr;  // set by insert(): the QueueGroup if `queued`, else the Entry
   uint32_t slot = 0;            // index in the list of that place; the index writer's
-  uint16_t shard = 0;                 // where the receiver lives
+  uint16_t shard = 0;           // where the receiver lives
   uint16_t sid_size = 0;
   Origin origin = Origin::kLocal;
   bool queued = false;  // set by insert()
 
-  // Members behind a routed queue subscription: set by the receiver's shard, read by all.
-  std::atomic<int32_t> weight{1};
-
-  // The receiver's shard only.
-  bool closed = false;    // deliveries still under way are dropped
-  bool filtered = false;  // a deny permission overlaps: check each message
+  // The receiver's shard only, but the weight, which all shards read.
+  bool closed = false;              // deliveries still under way are dropped
+  bool filtered = false;            // a deny permission overlaps: check each message
+  std::atomic<int32_t> weight = 1;  // members behind a routed queue subscription
   uint64_t delivered = 0;
   uint64_t max = 0;  // auto-unsubscribe after this many, 0: never
 
