@@ -36,20 +36,6 @@ WatchSpec child(const kube::ResourceType& type) {
       .key_of = cluster_of};
 }
 
-// Contents of Secrets never enter our memory. What is in them therefore does not show in the hash,
-// so the version has to stand for it.
-WatchSpec secret() {
-  WatchSpec spec = child(kube::kSecrets);
-  spec.metadata_only = true;
-  spec.projection = [](const Json& object) {
-    Projected projected = with_cluster_name(object, cache::project_all(object));
-    static const Json::json_pointer kVersion("/metadata/resourceVersion");
-    if (object.contains(kVersion)) projected.hash ^= cache::hash_of(object[kVersion]);
-    return projected;
-  };
-  return spec;
-}
-
 }  // namespace
 
 std::vector<WatchSpec> cluster_watches() {
@@ -62,10 +48,9 @@ std::vector<WatchSpec> cluster_watches() {
   std::vector<WatchSpec> watches{std::move(clusters)};
   for (const kube::ResourceType& type :
        {kube::kStatefulSets, kube::kPods, kube::kServices, kube::kConfigMaps,
-        kube::kPodDisruptionBudgets, kube::kServiceAccounts, kube::kPersistentVolumeClaims}) {
+        kube::kPodDisruptionBudgets, kube::kServiceAccounts}) {
     watches.push_back(child(type));
   }
-  watches.push_back(secret());
   return watches;
 }
 

@@ -55,10 +55,7 @@ void Elector::stop() {
 
 void Elector::run() {
   if (!acquire()) return;
-  if (!pause(ops::Duration(0))) {  // stopped while the request was under way
-    release();
-    return;
-  }
+  if (!pause(ops::Duration(0))) return;  // stopped while the request was under way
   log_.info("leading", {{"lease", options_.name}, {"identity", options_.identity}});
   if (callbacks_.on_started) callbacks_.on_started();
   lead();
@@ -75,11 +72,7 @@ bool Elector::acquire() {
 }
 
 void Elector::lead() {
-  while (true) {
-    if (!pause(options_.retry_period)) {
-      release();
-      return;
-    }
+  while (pause(options_.retry_period)) {
     bool renewed = try_acquire_or_renew();
     std::unique_lock lock(mutex_);
     bool taken = held_by_other(observed_);
@@ -170,6 +163,12 @@ Json Elector::fill(Json lease, const Record& record) const {
 }
 
 void Elector::release() {
+  NATRIX_ASSERT(!thread_.joinable(), "release() comes after stop()");
+  {
+    std::lock_guard lock(mutex_);
+    if (!leading_) return;
+    leading_ = false;
+  }
   // Nothing is lost if this fails: the Lease runs out by itself.
   for (int attempt = 0; attempt < 2; ++attempt) {
     auto lease = ours_ ? kube::ApiResult<Json>(*ours_) : api_.get(ref_);
@@ -189,8 +188,6 @@ void Elector::release() {
       break;
     }
   }
-  std::lock_guard lock(mutex_);
-  leading_ = false;
 }
 
 Elector::Record Elector::read(const Json& lease) {

@@ -6,7 +6,8 @@
 // a leader gives up renew_deadline after its last successful renewal, and the latter is shorter. In
 // between a leader must have stopped acting: on_lost has to end the process or its work at once.
 //
-// One thread of its own. The callbacks run on it and must not call stop().
+// One thread of its own. The callbacks run on it and must not call stop(). start, stop and release
+// are for one thread; the questions are safe from any.
 #pragma once
 
 #include <atomic>
@@ -51,9 +52,11 @@ class Elector {
   Elector& operator=(const Elector&) = delete;
 
   void start();
-  // Ends the thread and, if we lead, gives the Lease back so that another takes over at once: stop
-  // acting first. on_lost is not called.
+  // Ends the thread: no callback runs or will run, and the Lease is no longer renewed.
   void stop();
+  // After stop(): gives the Lease back if we lead, so that another replica takes over at once. Stop
+  // acting first.
+  void release();
 
   // Whether we lead and the last renewal is recent enough to rely on.
   [[nodiscard]] bool is_leader() const;
@@ -77,7 +80,6 @@ class Elector {
   bool try_acquire_or_renew();
   bool create_lease();
   bool write_lease(kube::Json lease, const Record& current);
-  void release();
   void observe(const Record& record);
   [[nodiscard]] bool held_by_other(const Record& record) const;
   [[nodiscard]] kube::Json fill(kube::Json lease, const Record& record) const;
@@ -100,7 +102,8 @@ class Elector {
   Record observed_;
   ops::Time observed_at_{};
 
-  // Only the elector's thread: the Lease as our last write left it, empty after a failure.
+  // The Lease as our last write left it, empty after a failure. Only the elector's thread, and
+  // release() once that has ended.
   std::optional<kube::Json> ours_;
 
   std::thread thread_;

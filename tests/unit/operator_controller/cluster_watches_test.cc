@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "operator/kube/resources.h"
+#include "operator/manifests/rbac.h"
 #include "operator/model/labels.h"
 
 namespace natrix::controller {
@@ -70,14 +71,21 @@ TEST(ClusterWatches, OurOwnStatusIsNoReasonForAPassButAChildsStatusIs) {
   EXPECT_TRUE(sets.upsert(after).has_value());
 }
 
-TEST(ClusterWatches, SecretsAreWatchedWithoutTheirContents) {
-  std::vector<WatchSpec> watches = cluster_watches();
-  const WatchSpec& secrets = spec_of(watches, kube::kSecrets);
-  EXPECT_TRUE(secrets.metadata_only);
-  cache::Store store(secrets.projection);
-  EXPECT_TRUE(store.upsert(object("orders", "5")).has_value());
-  EXPECT_TRUE(store.upsert(object("orders", "6")).has_value()) << "the contents may have changed";
-  EXPECT_FALSE(store.upsert(object("orders", "6")).has_value());
+// What is watched here has to be allowed there.
+TEST(ClusterWatches, RbacAllowsListAndWatchOfEachTypeAndOfNoSecret) {
+  for (const WatchSpec& watch : cluster_watches()) {
+    EXPECT_NE(watch.type.plural, "secrets");
+    bool allowed = false;
+    for (const manifests::Permission& permission : manifests::cluster_permissions()) {
+      if (permission.group != watch.type.group || permission.resource != watch.type.plural)
+        continue;
+      auto has = [&](const char* verb) {
+        return std::count(permission.verbs.begin(), permission.verbs.end(), verb) == 1;
+      };
+      allowed = has("list") && has("watch");
+    }
+    EXPECT_TRUE(allowed) << watch.type.plural;
+  }
 }
 
 }  // namespace

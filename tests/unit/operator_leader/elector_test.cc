@@ -118,6 +118,7 @@ class ElectorTest : public testing::Test {
   }
   void stop(Replica& replica) {
     replica.elector.stop();
+    replica.elector.release();
     ++stopped_;
   }
 
