@@ -22,6 +22,7 @@ struct Session {
   std::vector<std::string> open_variables;  // environment variables being read, likewise
   size_t values = 0;
   size_t bytes = 0;
+  int nesting = 0;  // brackets around the present place, those of including files among them
 };
 
 // A map that is being filled, with an index of its keys.
@@ -86,7 +87,6 @@ class Parser {
   Scanner scan_;
   Session& session_;
   std::vector<Scope*> scopes_;  // enclosing maps, innermost last
-  int nesting_ = 0;
 };
 
 // Counts one more level of brackets while it lives.
@@ -143,7 +143,7 @@ Result<void> Parser::top_level(Scope& root) {
 // From '{' to the matching '}'.
 Result<void> Parser::map_body(Scope& scope) {
   Position begin = scan_.position();
-  Nested level(nesting_);
+  Nested level(session_.nesting);
   if (level.too_deep()) return scan_.error("maps and arrays are nested too deeply");
   scan_.advance();
   for (;;) {
@@ -231,7 +231,7 @@ Result<Value> Parser::value() {
     found = std::move(*referenced);
   }
   Value::Size size = found.size();
-  if (nesting_ + size.depth > kMaxNesting)
+  if (session_.nesting + size.depth > kMaxNesting)
     return scan_.error_at(begin, "maps and arrays are nested too deeply");
   if (auto fits = charge(size); !fits) return fail(fits.error().message);
   found.position = begin;
@@ -254,7 +254,7 @@ Result<Value> Parser::array() {
   Value array;
   array.type = Value::Type::kArray;
   array.position = scan_.position();
-  Nested level(nesting_);
+  Nested level(session_.nesting);
   if (level.too_deep()) return scan_.error("maps and arrays are nested too deeply");
   if (auto fits = charge({}); !fits) return fail(fits.error().message);
   scan_.advance();
@@ -347,7 +347,7 @@ Result<void> Parser::charge(const Value::Size& size) {
 
 Result<Value> parse_config(std::string_view text, const std::string& path,
                            const Surroundings& surroundings) {
-  Session session{surroundings, {}, {}, 0, 0};
+  Session session{surroundings, {}, {}, 0, 0, 0};
   session.open_files.push_back(std::filesystem::path(path).lexically_normal().string());
   return Parser(text, path, session).file();
 }

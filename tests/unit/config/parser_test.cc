@@ -300,6 +300,12 @@ TEST(Parser, NestingIsBounded) {
   std::string maps;
   for (int i = 0; i < 200; ++i) maps += "a {";
   EXPECT_THAT(parsed(maps), HasSubstr("nested too deeply"));
+  // Nor may files add up.
+  FakeWorld world;
+  std::string forty(40, '[');
+  for (int i = 0; i < 4; ++i)
+    world.files[fmt::format("{}", i)] = fmt::format("a: {} {{ include ./{} }}", forty, i + 1);
+  EXPECT_THAT(parsed("include ./0", world), HasSubstr("2:1:22: Parse error: maps and arrays"));
   // References must not build what brackets may not.
   std::string chain = "v0: [1]\n";
   for (int i = 0; i < 200; ++i) chain += fmt::format("v{}: [$v{}]\n", i + 1, i);
