@@ -193,8 +193,8 @@ Schema build_spec() {
                return true;
              }})
       .rule({"!has(self.podTemplate) || !has(self.podTemplate.terminationGracePeriodSeconds) || "
-             "duration(string(self.podTemplate.terminationGracePeriodSeconds) + 's') > "
-             "duration(self.config.lameDuck.duration)",
+             "self.podTemplate.terminationGracePeriodSeconds > "
+             "duration(self.config.lameDuck.duration).getSeconds()",
              "podTemplate.terminationGracePeriodSeconds must be longer than "
              "config.lameDuck.duration, or servers are killed before their clients have moved",
              [](const Json& spec, const Json*) {

@@ -15,7 +15,8 @@ Schema size(std::string description) {
   return Schema::int_or_string(std::move(description))
       .length(1, 24)
       .matching(kSizePattern, kSizeHint)
-      .rule({"", std::string("must be ") + kSizeHint, [](const Json& value, const Json*) {
+      .rule({"type(self) == string || self > 0", "a size must be above zero",
+             [](const Json& value, const Json*) {
                const auto bytes = parse_size(value);
                return bytes.ok() && *bytes > 0;
              }});

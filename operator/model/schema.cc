@@ -1,5 +1,7 @@
 #include "operator/model/schema.h"
 
+#include "broker/base/assert.h"
+
 namespace natrix::model {
 
 Schema::Schema(Type type, std::string description)
@@ -165,7 +167,13 @@ OrderedJson Schema::openapi() const {
       break;
   }
   if (type_ == Type::kAny) out["x-kubernetes-preserve-unknown-fields"] = true;
-  if (default_) out["default"] = OrderedJson::parse(default_->dump());
+  if (default_) {
+    // API servers hold a default against the rules before they fill in the defaults within it.
+    Json whole = *default_;
+    const auto errors = complete(whole, nullptr, "");
+    NATRIX_ASSERT(errors.empty(), "a default satisfies its own schema");
+    out["default"] = OrderedJson::parse(whole.dump());
+  }
   openapi_limits(out);
   openapi_children(out);
   OrderedJson rules = OrderedJson::array();

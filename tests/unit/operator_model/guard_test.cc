@@ -68,7 +68,8 @@ INSTANTIATE_TEST_SUITE_P(
         Case{R"({"config": {"nats": {"port": 80}}})", "spec.config.nats.port", "at least 1024"},
         Case{R"({"config": {"nats": {"maxPayload": "10 MB"}}})", "spec.config.nats.maxPayload",
              "a size"},
-        Case{R"({"config": {"nats": {"maxPayload": 0}}})", "spec.config.nats.maxPayload", "a size"},
+        Case{R"({"config": {"nats": {"maxPayload": 0}}})", "spec.config.nats.maxPayload",
+             "above zero"},
         Case{R"({"config": {"nats": {"maxPayload": "65MB"}}})", "spec.config.nats", "maxPending"},
         Case{R"({"config": {"nats": {"maxPayload": "2MB", "maxPending": "1MB"}}})",
              "spec.config.nats", "maxPending"},
@@ -169,6 +170,7 @@ TEST(GuardRules, TheTableAboveMeetsEveryRuleOfTheCrd) {
       errors_of(cluster_with(R"({"podTemplate": {"terminationGracePeriodSeconds": 1}})")) +
       errors_of(cluster_with(R"({"podDisruptionBudget": {"maxUnavailable": -1}})")) +
       errors_of(cluster_with(R"({"storage": {"size": "1Gi", "mountPath": "/etc/nats"}})")) +
+      errors_of(cluster_with(R"({"config": {"nats": {"maxPayload": 0}}})")) +
       errors_of(cluster_with("{}"), &with) + errors_of(cluster_with("{}", "X"));
   EXPECT_GE(messages.size(), 13U);
   for (const std::string& message : messages) EXPECT_THAT(met, testing::HasSubstr(message));
