@@ -6,7 +6,7 @@ JOBS  ?= $(shell nproc)
 BUILD := build
 
 .DEFAULT_GOAL := build
-.PHONY: help deps configure build up down test e2e bench image format check tidy fuzz clean distclean
+.PHONY: help deps configure build up down test e2e bench image format check manifests tidy fuzz clean distclean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,11 @@ format: ## rewrite all sources with clang-format
 check: ## layering, sizes, format
 	@scripts/install-deps test
 	@scripts/check_tree
+
+manifests: configure ## write CRD, RBAC and the chart's schema anew from the operator's code
+	@scripts/install-deps test
+	ninja -C $(BUILD) -j $(JOBS) manifests
+	@$$(scripts/venv) scripts/chart-files
 
 tidy: configure ## clang-tidy over all sources (slow)
 	@scripts/install-deps lint

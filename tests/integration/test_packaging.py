@@ -65,7 +65,7 @@ def test_the_broker_image_can_be_asked_from_inside(broker_image, start):
     server = start()
     answer = output(inside(broker_image, "wget", "-qO-", server.url("monitoring") + "/healthz"))
     assert json.loads(answer) == {"status": "ok"}
-    output(inside(broker_image, "sh", "-c", "nslookup --help 2>&1 | grep -q Usage"))
+    assert (broker_image / "bin/nslookup").exists()
 
 
 def test_the_operator_image_runs(operator_image):
@@ -84,3 +84,225 @@ def test_images_do_not_run_as_root():
     for name in ("broker", "operator"):
         stage = next(s for s in stages if re.match(rf"\S+ AS {name}$", s.splitlines()[0]))
         assert re.search(r"^USER 1000:1000$", stage, re.M), name
+
+
+# --- manifests
+
+
+CRD = yaml.safe_load((ROOT / "kustomize/base/crd/natsclusters.yaml").read_text())
+
+
+def unknown_or_wrong(value, schema, path="spec"):
+    """What the API server would prune or refuse by the structural schema."""
+    if schema.get("x-kubernetes-preserve-unknown-fields"):
+        return
+    kinds = {"object": dict, "array": list, "string": str, "integer": int, "boolean": bool}
+    if schema.get("x-kubernetes-int-or-string"):
+        if not isinstance(value, (int, str)):
+            yield f"{path} is {value!r}"
+        return
+    if not isinstance(value, kinds[schema["type"]]):
+        yield f"{path} is {value!r}, not {schema['type']}"
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            known = schema.get("properties", {}).get(key, schema.get("additionalProperties"))
+            if not known:
+                yield f"{path}.{key} does not exist"
+            else:
+                yield from unknown_or_wrong(inner, known, f"{path}.{key}")
+        for key in schema.get("required", []):
+            if key not in value:
+                yield f"{path}.{key} is missing"
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from unknown_or_wrong(inner, schema["items"], f"{path}[{index}]")
+    elif "enum" in schema and value not in schema["enum"]:
+        yield f"{path} is {value!r}, not one of {schema['enum']}"
+    elif "pattern" in schema and not re.search(schema["pattern"], value):
+        yield f"{path} is {value!r}, not like {schema['pattern']}"
+
+
+def check_objects(objects):
+    """Every object is whole, and what refers to another one in the set finds it."""
+    by_kind = {}
+    for item in objects:
+        assert item["apiVersion"] and item["metadata"]["name"], item
+        by_kind.setdefault(item["kind"], {})[item["metadata"]["name"]] = item
+    for cluster in by_kind.get("NatsCluster", {}).values():
+        schema = CRD["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+        assert list(unknown_or_wrong(cluster["spec"], schema)) == []
+    for kind in ("RoleBinding", "ClusterRoleBinding"):
+        for binding in by_kind.get(kind, {}).values():
+            role = by_kind[binding["roleRef"]["kind"]][binding["roleRef"]["name"]]
+            assert role["metadata"].get("namespace") == binding["metadata"].get("namespace")
+            for subject in binding["subjects"]:
+                account = by_kind["ServiceAccount"][subject["name"]]
+                assert account["metadata"]["namespace"] == subject["namespace"]
+    for deployment in by_kind.get("Deployment", {}).values():
+        pod = deployment["spec"]["template"]["spec"]
+        assert pod["serviceAccountName"] in by_kind["ServiceAccount"]
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        labels = deployment["spec"]["template"]["metadata"]["labels"]
+        assert deployment["spec"]["selector"]["matchLabels"].items() <= labels.items()
+    return by_kind
+
+
+def operator_flags_are_known(deployment):
+    help_text = output([ROOT / "build/bin/natrix-operator", "run", "--help"])
+    for argument in deployment["spec"]["template"]["spec"]["containers"][0].get("args", []):
+        if argument.startswith("-"):
+            assert argument.split("=")[0] in help_text, argument
+
+
+@pytest.fixture(scope="module")
+def kustomize():
+    """kubectl's own where it is new enough, else the program of that name."""
+    if shutil.which("kubectl"):
+        version = subprocess.run(["kubectl", "version", "--client"], capture_output=True, text=True).stdout
+        found = re.search(r"Kustomize Version: v(\d+)", version)
+        if found and int(found[1]) >= 5:
+            return lambda folder: list(yaml.safe_load_all(output(["kubectl", "kustomize", folder])))
+    tool = toolchains.go_tool("kustomize")
+    return lambda folder: list(yaml.safe_load_all(output([tool, "build", folder])))
+
+
+@pytest.mark.parametrize("overlay", ["base", "overlays/dev", "overlays/prod"])
+def test_kustomize(kustomize, overlay):
+    kinds = check_objects(kustomize(ROOT / "kustomize" / overlay))
+    operator = kinds["Deployment"]["natrix-operator"]
+    operator_flags_are_known(operator)
+    image = operator["spec"]["template"]["spec"]["containers"][0]["image"]
+    version = re.search(r"project\(natrix VERSION ([\d.]+)", (ROOT / "CMakeLists.txt").read_text())[1]
+    assert image == f"natrix-operator:{version}"
+    for name, item in kinds.items():
+        for one in item.values():
+            if name in ("Deployment", "ServiceAccount", "Role", "RoleBinding"):
+                assert one["metadata"]["namespace"] == "natrix-system"
+
+
+def test_the_prod_overlay_is_a_cluster_behind_a_network_policy(kustomize):
+    kinds = check_objects(kustomize(ROOT / "kustomize/overlays/prod"))
+    cluster, policy = kinds["NatsCluster"]["nats"], kinds["NetworkPolicy"]["nats"]
+    assert cluster["spec"]["replicas"] == 3
+    assert policy["spec"]["podSelector"]["matchLabels"] == {"natrix.dev/cluster": "nats"}
+    ports = [p["port"] for rule in policy["spec"]["ingress"] for p in rule["ports"]]
+    assert sorted(ports) == [4222, 6222, 8222]
+    assert kinds["Deployment"]["natrix-operator"]["spec"]["replicas"] == 2
+
+
+# --- chart
+
+
+CHART = ROOT / "charts/natrix"
+
+
+@pytest.fixture(scope="module")
+def helm():
+    tool = toolchains.go_tool("helm")
+
+    def template(*flags, release="nats", values=None):
+        command = [tool, "template", release, CHART, "--namespace", "demo", "--kube-version", "1.30.0", *flags]
+        if values is not None:
+            command += ["-f", "-"]
+        return subprocess.run([str(c) for c in command], input=yaml.safe_dump(values) if values is not None else "",
+                              capture_output=True, text=True, timeout=60)
+
+    template.tool = tool
+    return template
+
+
+def rendered(done):
+    assert done.returncode == 0, done.stderr
+    return check_objects([o for o in yaml.safe_load_all(done.stdout) if o])
+
+
+def test_chart_lint(helm):
+    assert "0 chart(s) failed" in output([helm.tool, "lint", "--strict", CHART])
+
+
+def test_generated_files_of_the_chart_are_up_to_date():
+    import sys
+    done = subprocess.run([sys.executable, str(ROOT / "scripts/chart-files"), "--check"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+def test_chart_defaults(helm):
+    kinds = rendered(helm())
+    assert set(kinds) == {"ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding", "Deployment",
+                          "NatsCluster"}
+    assert kinds["NatsCluster"]["nats"]["spec"]["replicas"] == 3
+    operator_flags_are_known(kinds["Deployment"]["nats-operator"])
+
+
+def test_chart_says_the_same_as_kustomize(helm, kustomize):
+    """The operator's container and rights are written twice; they must not drift apart."""
+    chart, base = rendered(helm()), check_objects(kustomize(ROOT / "kustomize/base"))
+    container = lambda kinds: next(iter(kinds["Deployment"].values()))["spec"]["template"]["spec"]["containers"][0]
+    ours, theirs = container(chart), container(base)
+    for field in ("env", "ports", "startupProbe", "livenessProbe", "readinessProbe", "resources", "securityContext", "image"):
+        assert ours[field] == theirs[field], field
+    for kind in ("ClusterRole", "Role"):
+        assert [r["rules"] for r in chart[kind].values()] == [r["rules"] for r in base[kind].values()]
+
+
+def test_chart_takes_the_official_names(helm):
+    """Values as people have them for the official chart, and what becomes of each."""
+    values = {
+        "fullnameOverride": "events",
+        "global": {"image": {"registry": "registry.example.org", "pullSecretNames": ["pull"]}, "labels": {"team": "a"}},
+        "config": {
+            "cluster": {"enabled": True, "replicas": 5, "port": 6333, "noAdvertise": False},
+            "nats": {"port": 4333, "maxPayload": "8MB"},
+            "monitor": {"enabled": True, "port": 8333},
+            "merge": {"max_subscriptions": 100},
+        },
+        "container": {"image": {"repository": "nats", "tag": "2.12-alpine"},
+                      "env": {"PLAIN": "x", "SECRET": {"valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}}},
+        "podTemplate": {"topologySpreadConstraints":
+                        {"kubernetes.io/hostname": {"maxSkew": 1, "whenUnsatisfiable": "DoNotSchedule"}}},
+        "service": {"enabled": True, "ports": {"monitor": {"enabled": False}}},
+        "podDisruptionBudget": {"enabled": False},
+    }
+    kinds = rendered(helm(values=values))
+    cluster = kinds["NatsCluster"]["events"]
+    spec = cluster["spec"]
+    assert cluster["metadata"]["labels"]["team"] == "a"
+    assert spec["replicas"] == 5
+    assert spec["image"] == {"registry": "registry.example.org", "repository": "nats", "tag": "2.12-alpine",
+                             "pullSecrets": [{"name": "pull"}]}
+    assert spec["config"]["cluster"]["port"] == 6333 and spec["config"]["cluster"]["noAdvertise"] is False
+    assert spec["config"]["nats"] == {"port": 4333, "maxPayload": "8MB"}
+    assert spec["config"]["merge"] == {"max_subscriptions": 100}
+    assert {e["name"]: e.get("value") or "from" for e in spec["container"]["env"]} == {"PLAIN": "x", "SECRET": "from"}
+    constraint = spec["podTemplate"]["topologySpreadConstraints"][0]
+    assert constraint["topologyKey"] == "kubernetes.io/hostname" and constraint["maxSkew"] == 1
+    assert constraint["labelSelector"]["matchLabels"] == {"natrix.dev/cluster": "events"}
+    assert spec["service"]["ports"]["monitor"]["enabled"] is False
+    assert spec["podDisruptionBudget"]["enabled"] is False
+    assert kinds["Deployment"]["nats-operator"]["spec"]["template"]["spec"]["containers"][0]["image"].startswith(
+        "registry.example.org/natrix-operator:")
+
+
+def test_chart_without_clustering_is_one_server(helm):
+    kinds = rendered(helm("--set", "config.cluster.enabled=false"))
+    assert kinds["NatsCluster"]["nats"]["spec"]["replicas"] == 1
+
+
+def test_chart_for_one_namespace_needs_no_cluster_wide_rights(helm):
+    kinds = rendered(helm("--set", "operator.watchNamespace=demo"))
+    assert "ClusterRole" not in kinds and "ClusterRoleBinding" not in kinds
+    args = kinds["Deployment"]["nats-operator"]["spec"]["template"]["spec"]["containers"][0]["args"]
+    assert "--namespace=demo" in args
+
+
+def test_chart_parts_can_be_left_out(helm):
+    assert set(rendered(helm("--set", "operator.enabled=false"))) == {"NatsCluster"}
+    assert "NatsCluster" not in rendered(helm("--set", "natsCluster.enabled=false"))
+
+
+@pytest.mark.parametrize("value", ["config.jetstream.enabled=true", "config.nats.maxPayloads=1", "natsBox.enabled=true",
+                                   "service.merge.x=1", "operator.logLevel=loud", "config.cluster.replicas=0"])
+def test_chart_refuses_what_it_does_not_know(helm, value):
+    done = helm("--set", value)
+    assert done.returncode != 0
+    assert value.split("=")[0].split(".")[0] in done.stderr and "schema" in done.stderr, done.stderr
