@@ -197,7 +197,9 @@ void Router::end_turn() {
   if (!any_outgoing_) return;
   any_outgoing_ = false;
   for (size_t i = 0; i < outgoing_.size(); ++i) {
-    if (outgoing_[i]) mesh_.shards[i]->send(std::move(outgoing_[i]));
+    if (!outgoing_[i]) continue;
+    bool small = outgoing_[i]->small();
+    mesh_.shards[i]->send(std::move(outgoing_[i]), small);
   }
 }
 
@@ -232,6 +234,7 @@ void HandOver::add(Subscription& sub, const Message& message, uint64_t serial,
     messages_.push_back(message);
     keep_alive(messages_.back());
   }
+  bytes_ += message.total_size;
   uint32_t names = 0;
   if (!queues.empty()) {
     names_.emplace_back(queues.begin(), queues.end());

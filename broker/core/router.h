@@ -106,8 +106,12 @@ class HandOver final : public io::Mail {
   void add(subject::Subscription& sub, const Message& message, uint64_t serial,
            std::span<const std::string_view> queues);
   void open(io::Shard& shard) override;
+  // So little that the sender had better deliver it itself than wake another shard.
+  [[nodiscard]] bool small() const { return items_.size() <= kSmall && bytes_ <= kSmallBytes; }
 
  private:
+  static constexpr size_t kSmall = 8;
+  static constexpr size_t kSmallBytes = 8 * 1024;
   struct Item {
     subject::Subscription* sub;
     uint32_t message;
@@ -120,6 +124,7 @@ class HandOver final : public io::Mail {
   std::vector<Item> items_;
   std::vector<io::BytesRef> blocks_;
   std::vector<std::vector<std::string>> names_;
+  size_t bytes_ = 0;
   uint64_t last_serial_ = 0;
 };
 

@@ -65,6 +65,7 @@ void Connection::wait_readable() {
   reading_ = true;
   descriptor_.async_wait(asio::posix::stream_descriptor::wait_read,
                          [self = shared_from_this()](const std::error_code& error) {
+                           auto hold = self->shard_.run();
                            self->reading_ = false;
                            if (!error) self->read_some();
                          });
@@ -203,6 +204,7 @@ void Connection::wait_writable() {
   writing_ = true;
   descriptor_.async_wait(asio::posix::stream_descriptor::wait_write,
                          [self = shared_from_this()](const std::error_code& error) {
+                           auto hold = self->shard_.run();
                            self->writing_ = false;
                            if (!error) self->flush();
                          });
@@ -227,7 +229,10 @@ void Connection::arm_timer() {
   timer_.expires_at(next);
   timer_.async_wait([weak = weak_from_this()](const std::error_code& error) {
     if (error) return;
-    if (auto self = weak.lock()) self->timer_fired();
+    auto self = weak.lock();
+    if (!self) return;
+    auto hold = self->shard_.run();
+    self->timer_fired();
   });
 }
 

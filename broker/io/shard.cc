@@ -17,7 +17,7 @@ constexpr auto kReclaimInterval = std::chrono::milliseconds(5);
 Shard::Shard(unsigned id, EpochDomain& epochs)
     : id_(id),
       epochs_(epochs),
-      context_(ASIO_CONCURRENCY_HINT_UNSAFE_IO),  // I/O objects stay on this thread, posts may not
+      context_(1),  // one thread runs it, but senders may start operations on it
       work_(asio::make_work_guard(context_)),
       reclaim_timer_(context_) {
   epochs_.add(&epoch_slot_);
@@ -36,10 +36,10 @@ Shard* Shard::current() {
 }
 
 void Shard::start() {
-  thread_ = std::thread([this] { run(); });
+  thread_ = std::thread([this] { loop(); });
 }
 
-void Shard::run() {
+void Shard::loop() {
   current_shard = this;
   pthread_setname_np(pthread_self(), ("shard-" + std::to_string(id_)).c_str());
   context_.run();
@@ -54,7 +54,7 @@ void Shard::stop() {
   thread_.join();
 }
 
-void Shard::send(std::unique_ptr<Mail> mail) {
+void Shard::send(std::unique_ptr<Mail> mail, bool small) {
   Mail* raw = mail.release();
   backlog_.fetch_add(1, std::memory_order_relaxed);
   Mail* head = mail_.load(std::memory_order_relaxed);
@@ -62,8 +62,24 @@ void Shard::send(std::unique_ptr<Mail> mail) {
     raw->next_ = head;
   } while (!mail_.compare_exchange_weak(head, raw, std::memory_order_release,
                                         std::memory_order_relaxed));
+  if (small && run_by_sender()) return;
   // Whoever finds the box empty wakes the shard; the others ride along.
   if (head == nullptr) post([this] { open_mail(); });
+}
+
+// Opens the box on the calling shard's thread, if this shard's own thread sleeps.
+bool Shard::run_by_sender() {
+  Shard* caller = current_shard;
+  if (caller == nullptr || caller->run_by_sender_ || caller == this) return false;
+  std::unique_lock hold(run_mutex_, std::try_to_lock);
+  if (!hold) return false;
+  current_shard = this;
+  run_by_sender_ = true;
+  open_mail();
+  flush_dirty();
+  run_by_sender_ = false;
+  current_shard = caller;
+  return true;
 }
 
 void Shard::open_mail() {
@@ -85,7 +101,7 @@ void Shard::open_mail() {
 
 void Shard::flush_later(Connection* connection) {
   dirty_.push_back(connection);
-  if (flush_posted_) return;
+  if (flush_posted_ || run_by_sender_) return;
   flush_posted_ = true;
   post([this] { flush_dirty(); });
 }
@@ -102,7 +118,9 @@ void Shard::schedule_reclaim() {
   reclaim_scheduled_ = true;
   reclaim_timer_.expires_after(kReclaimInterval);
   reclaim_timer_.async_wait([this](const std::error_code& error) {
-    if (!error) reclaim();
+    if (error) return;
+    auto hold = run();
+    reclaim();
   });
 }
 

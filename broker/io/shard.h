@@ -1,6 +1,10 @@
 // Shard: one thread with one event loop. A connection lives on one shard from accept to close, and
 // everything that belongs to it is touched only there; shards talk by messages (post, send).
 //
+// A sleeping shard need not be woken for a small delivery: the sender may run the shard's mail itself,
+// under the shard's run lock, which the shard's own thread holds whenever it works. That saves a
+// wake-up per message of a request/reply load; large batches are left to the shard's own core.
+//
 // A Turn is one stretch of work that may read shared structures: it pins the epoch, and at its end
 // the turn hook hands what was produced for other shards over in one batch per shard.
 #pragma once
@@ -13,6 +17,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -66,9 +71,15 @@ class Shard {
   // Any thread.
   template <class F>
   void post(F&& f) {
-    asio::post(context_, std::forward<F>(f));
+    asio::post(context_, [this, f = std::forward<F>(f)]() mutable {
+      auto hold = run();
+      f();
+    });
   }
-  void send(std::unique_ptr<Mail> mail);
+  // `small`: little enough work to be done by the sender, if the shard is idle.
+  void send(std::unique_ptr<Mail> mail, bool small);
+  // Every handler that touches what belongs to the shard holds this.
+  [[nodiscard]] std::unique_lock<std::mutex> run() { return std::unique_lock(run_mutex_); }
   // Mails sent and not yet opened: senders that can wait should when this grows.
   [[nodiscard]] size_t backlog() const { return backlog_.load(std::memory_order_relaxed); }
 
@@ -92,7 +103,8 @@ class Shard {
 
  private:
   friend class Turn;
-  void run();
+  void loop();
+  bool run_by_sender();
   void open_mail();
   void flush_dirty();
   void schedule_reclaim();
@@ -110,6 +122,8 @@ class Shard {
   unsigned turn_depth_ = 0;
   SharedBytes* read_chunk_ = nullptr;
   std::vector<Connection*> dirty_, flushing_;
+  std::mutex run_mutex_;
+  bool run_by_sender_ = false;
   bool flush_posted_ = false;
   bool reclaim_scheduled_ = false;
   Limbo limbo_;
