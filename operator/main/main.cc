@@ -13,8 +13,7 @@ int main(int argc, char** argv) {
   using natrix::operator_main::Command;
   // Threads here wait more than they compute; an arena for each would only spread the heap.
   ::mallopt(M_ARENA_MAX, 2);
-  natrix::operator_main::Options options =
-      natrix::operator_main::parse_command_line(argc, argv);
+  natrix::operator_main::Options options = natrix::operator_main::parse_command_line(argc, argv);
   switch (options.command) {
     case Command::kExit:
       return options.exit_code;

@@ -39,9 +39,11 @@ void add_run_flags(CLI::App& app, Options& options) {
   app.add_option("--workers", options.workers, "clusters worked on at the same time")
       ->check(CLI::Range(1, 64))
       ->capture_default_str();
-  app.add_option("--broker-image", options.broker_image,
-                 "image of clusters whose spec names none (default: natrix-broker of this version)");
-  app.add_option("--api-qps", options.api_qps, "requests a second to the Kubernetes API, 0: no limit")
+  app.add_option(
+      "--broker-image", options.broker_image,
+      "image of clusters whose spec names none (default: natrix-broker of this version)");
+  app.add_option("--api-qps", options.api_qps,
+                 "requests a second to the Kubernetes API, 0: no limit")
       ->check(CLI::Range(0.0, 10000.0))
       ->capture_default_str();
   app.add_option("--api-burst", options.api_burst, "requests that may be saved up")
@@ -58,9 +60,11 @@ Options parse_command_line(int argc, char** argv) {
                "natrix-operator"};
   app.set_version_flag("--version", "natrix-operator " + std::string(kVersion));
   app.require_subcommand(0, 1);
-  CLI::App* run = app.add_subcommand("run", "manage the NatsClusters of a Kubernetes API server "
-                                            "(what happens without a command)");
-  CLI::App* crd = app.add_subcommand("crd", "print the CustomResourceDefinition, for kubectl apply");
+  CLI::App* run = app.add_subcommand("run",
+                                     "manage the NatsClusters of a Kubernetes API server "
+                                     "(what happens without a command)");
+  CLI::App* crd =
+      app.add_subcommand("crd", "print the CustomResourceDefinition, for kubectl apply");
   CLI::App* version = app.add_subcommand("version", "print the version");
   // The same flags with and without the word `run`.
   add_run_flags(app, options);

@@ -110,14 +110,12 @@ class Program {
     metrics::Probes probes{.live = {},
                            .ready = {{"watches", [this] {
                                         std::string missing = controller_.unsynced();
-                                        return missing.empty() ? missing
-                                                               : "waiting for " + missing;
+                                        return missing.empty() ? missing : "waiting for " + missing;
                                       }}}};
     auto listener = metrics::serve_probes(options_.metrics_address, metrics_, std::move(probes));
     if (!listener) {
-      log_.error("cannot serve /metrics",
-                 {{"error", listener.error().message},
-                  {"remedy", "choose another --metrics-addr, or off"}});
+      log_.error("cannot serve /metrics", {{"error", listener.error().message},
+                                           {"remedy", "choose another --metrics-addr, or off"}});
       return false;
     }
     pages_ = std::move(*listener);
@@ -164,12 +162,11 @@ int run(const Options& options, StopRequest& stop, ops::Log& log) {
   }
   // Each watch holds a request open; two more threads keep calls going whatever the watches do.
   kube::set_transport_threads(controller::cluster_watches().size() + 2);
-  log.info("natrix-operator starts",
-           {{"version", kVersion},
-            {"server", config->server},
-            {"config", config->source},
-            {"namespace", options.ns.empty() ? "(all)" : options.ns},
-            {"leader_elect", options.leader_elect}});
+  log.info("natrix-operator starts", {{"version", kVersion},
+                                      {"server", config->server},
+                                      {"config", config->source},
+                                      {"namespace", options.ns.empty() ? "(all)" : options.ns},
+                                      {"leader_elect", options.leader_elect}});
   return Program(options, *config, stop, log).run();
 }
 

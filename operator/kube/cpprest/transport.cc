@@ -12,14 +12,6 @@
 #include "operator/kube/cpprest/exchange.h"
 #include "operator/kube/cpprest/tls.h"
 
-#ifdef __SANITIZE_THREAD__
-// Debian's library is not instrumented, so half of each of its reference counts is invisible to the
-// thread sanitizer, which then takes the last release for a race.
-extern "C" const char* __tsan_default_suppressions() {
-  return "race:libcpprest.so\n";
-}
-#endif
-
 namespace natrix::kube {
 namespace {
 
