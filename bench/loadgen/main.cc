@@ -83,7 +83,8 @@ const Scenario& find_scenario(const std::string& name) {
 void measure(const Arguments& arguments) {
   const Scenario& scenario = find_scenario(arguments.scenario);
   ServerProcess server(arguments.server, arguments.server_arguments);
-  nlohmann::ordered_json result = {{"scenario", scenario.name}, {"what", scenario.what}};
+  nlohmann::ordered_json result = {
+      {"scenario", scenario.name}, {"what", scenario.what}, {"server", server.name()}};
   result.update(scenario.run(server, arguments.scale));
   server.check_alive();
   result["peak_resident"] = server.peak_resident_bytes();

@@ -98,10 +98,11 @@ Peer::Peer(uint16_t port, bool echo) : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CL
   int on = 1;
   setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
   try {
-    std::string info = read_line(fd_);
-    if (info.rfind("INFO ", 0) != 0) {
-      throw std::runtime_error("greeting is not INFO but: " + info);
+    std::string greeting = read_line(fd_);
+    if (greeting.rfind("INFO ", 0) != 0) {
+      throw std::runtime_error("greeting is not INFO but: " + greeting);
     }
+    info_ = greeting.substr(strlen("INFO "));
     send_all(fmt::format(
         R"(CONNECT {{"verbose":false,"pedantic":false,"echo":{},"headers":true,"no_responders":true,)"
         R"("protocol":1,"lang":"natrix-loadgen","version":"1.0.0","name":"bench"}})"
@@ -113,7 +114,8 @@ Peer::Peer(uint16_t port, bool echo) : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CL
   }
 }
 
-Peer::Peer(Peer&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+Peer::Peer(Peer&& other) noexcept
+    : fd_(std::exchange(other.fd_, -1)), info_(std::move(other.info_)) {}
 
 Peer::~Peer() {
   if (fd_ >= 0) {

@@ -26,6 +26,8 @@ class Peer {
   ~Peer();
 
   [[nodiscard]] int fd() const { return fd_; }
+  // The JSON object of the server's INFO.
+  [[nodiscard]] const std::string& info() const { return info_; }
 
   // Blocks until the kernel has taken all of it.
   void send_all(std::string_view bytes) const;
@@ -39,6 +41,7 @@ class Peer {
 
  private:
   int fd_ = -1;
+  std::string info_;
 };
 
 // Splits what a connection receives into MSG frames of one fixed length, and control lines, which

@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <sstream>
 #include <stdexcept>
 #include <thread>
@@ -25,6 +26,16 @@ namespace {
 constexpr auto kStartDeadline = std::chrono::seconds(10);
 constexpr auto kStopDeadline = std::chrono::seconds(5);
 constexpr auto kPollInterval = std::chrono::milliseconds(10);
+
+// "version" is the NATS level that clients go by; a server that is not nats-server names itself.
+std::string name_in(const std::string& info) {
+  auto fields = nlohmann::json::parse(info);
+  if (fields.contains("impl")) {
+    return fmt::format("{} {}", fields["impl"].get<std::string>(),
+                       fields.value("impl_version", "of no version"));
+  }
+  return "nats-server " + fields.value("version", "of no version");
+}
 
 }  // namespace
 
@@ -82,6 +93,7 @@ void ServerProcess::wait_until_ready() {
     try {
       Peer probe(port_);
       probe.ping_pong();
+      name_ = name_in(probe.info());
       return;
     } catch (const std::runtime_error&) {
       std::this_thread::sleep_for(kPollInterval);

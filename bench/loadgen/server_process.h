@@ -23,6 +23,8 @@ class ServerProcess {
 
   [[nodiscard]] uint16_t port() const { return port_; }
   [[nodiscard]] pid_t pid() const { return pid_; }
+  // Name and version, as its INFO tells them: "nats-server 2.15.2".
+  [[nodiscard]] const std::string& name() const { return name_; }
 
   // User and system time of all threads, ended ones included, in the scheduler's nanoseconds
   // (/proc/<pid>/stat would round to 10 ms).
@@ -44,6 +46,7 @@ class ServerProcess {
   std::string output_path_;
   pid_t pid_ = -1;
   uint16_t port_ = 0;
+  std::string name_;
 };
 
 }  // namespace natrix::bench
