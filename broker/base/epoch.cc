@@ -15,8 +15,9 @@ void EpochDomain::remove(EpochSlot* slot) {
 }
 
 Epoch EpochDomain::safe() const {
-  // A reader that announced epoch e began after everything retired in an epoch <= e was unlinked;
-  // one that has not announced yet will read an epoch at least as new as `safe`.
+  // A reader that announced epoch e began after everything retired in an epoch <= e was unlinked.
+  // One that has not announced yet, even if it has read an older epoch already, reads the shared
+  // pointers behind its own fence and so behind ours: it finds what was unlinked before gone.
   Epoch safe = current();
   std::atomic_thread_fence(std::memory_order_seq_cst);
   std::lock_guard lock(mutex_);

@@ -322,11 +322,15 @@ QueueGroup* SubjectIndex::find_or_add_group(Entry* entry, std::string_view name)
   return group;
 }
 
-uint32_t SubjectIndex::remove_from_group(Entry* entry, Subscription* sub) {
-  auto* group = const_cast<QueueGroup*>(sub->group());
+// Returns the number of local members left.
+uint32_t SubjectIndex::remove_from_group(Entry* entry, QueueGroup* group, Subscription* sub) {
   group->members.remove(sub, domain_, limbo_);
   uint32_t left = group->local_members -= sub->origin == Origin::kLocal ? 1 : 0;
-  if (!group->members.empty()) return left;
+  if (group->members.empty()) unlink_group(entry, group);
+  return left;
+}
+
+void SubjectIndex::unlink_group(Entry* entry, QueueGroup* group) {
   EntryLists* lists = make_lists(entry);
   QueueGroups* old = lists->queues.load(std::memory_order_relaxed);
   QueueGroups* fresh = nullptr;
@@ -338,8 +342,6 @@ uint32_t SubjectIndex::remove_from_group(Entry* entry, Subscription* sub) {
   }
   lists->queues.store(fresh, std::memory_order_release);
   limbo_.retire(domain_, old);
-  limbo_.retire(domain_, group);
-  return left;
 }
 
 void SubjectIndex::insert(Subscription* sub, std::string_view subject, std::string_view queue) {
@@ -370,12 +372,16 @@ void SubjectIndex::remove(Subscription* sub) {
   std::lock_guard lock(mutex_);
   auto* entry = const_cast<Entry*>(sub->entry());
   bool local = sub->origin == Origin::kLocal;
-  std::string queue(sub->queue());  // the group may go with its last member
-  uint32_t members = sub->queued ? remove_from_group(entry, sub) : remove_plain(entry, sub);
-  if (local && listener_ != nullptr && (members == 0 || !queue.empty())) {
-    listener_->interest_changed(entry->key(), queue, members);
+  auto* group = const_cast<QueueGroup*>(sub->group());
+  uint32_t members =
+      group != nullptr ? remove_from_group(entry, group, sub) : remove_plain(entry, sub);
+  if (local && listener_ != nullptr && (members == 0 || group != nullptr)) {
+    listener_->interest_changed(entry->key(), sub->queue(), members);
   }
   bump(entry->key(), entry->hash);
+  // What kept matches point to is retired after the bump only: a reader that begins later must find
+  // them outdated.
+  if (group != nullptr && group->members.empty()) limbo_.retire(domain_, group);
   uintptr_t content = entry->content.load(std::memory_order_relaxed);
   const EntryLists* lists = Entry::lists(content);
   if (content == 0 || (lists != nullptr && lists->empty())) drop_entry(entry);

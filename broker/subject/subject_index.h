@@ -27,7 +27,7 @@ namespace natrix::subject {
 uint32_t hash_of(std::string_view text);
 
 // Subscriptions in arrival order. Readers see a consistent list: slots of removed ones are null.
-struct SubscriptionList {
+struct alignas(std::atomic<Subscription*>) SubscriptionList {
   uint32_t capacity = 0;
   uint32_t holes = 0;  // writer only
   std::atomic<uint32_t> count{0};
@@ -36,6 +36,7 @@ struct SubscriptionList {
                                                          1)[i];
   }
 };
+static_assert(sizeof(SubscriptionList) == 16, "the slots behind it are aligned");
 
 // A growable list whose readers are lock-free; see SubjectIndex for who may write.
 class SharedList {
@@ -217,7 +218,8 @@ class SubjectIndex {
   uint32_t add_plain(Entry* entry, Subscription* sub);
   uint32_t remove_plain(Entry* entry, Subscription* sub);
   QueueGroup* find_or_add_group(Entry* entry, std::string_view name);
-  uint32_t remove_from_group(Entry* entry, Subscription* sub);
+  uint32_t remove_from_group(Entry* entry, QueueGroup* group, Subscription* sub);
+  void unlink_group(Entry* entry, QueueGroup* group);
   void collect();
   void bump(std::string_view subject, uint32_t hash);
   template <class F>
