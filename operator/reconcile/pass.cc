@@ -13,8 +13,8 @@ namespace {
 
 using model::Reason;
 
-// Making credentials and then everything else takes two rounds; a third sees nothing left.
-constexpr int kMostRounds = 3;
+// Making credentials is one round, everything that needs them the next.
+constexpr int kMostRounds = 2;
 constexpr size_t kMostErrorsShown = 5;
 // Errors that may pass are worth a condition when they do not.
 constexpr int kFailuresUntilShown = 3;
@@ -41,8 +41,8 @@ Pass::Pass(ClusterReconciler& owner, ClusterReconciler::Memory& memory, Json obj
 
 Outcome Pass::run() {
   read_spec();
+  if (!look()) return give_up();
   for (int round = 0; round < kMostRounds; ++round) {
-    if (!look()) return give_up();
     decide();
     if (!act()) break;
   }

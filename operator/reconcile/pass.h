@@ -29,7 +29,7 @@ class Pass {
   void read_spec();
   bool look();    // observe, read Secrets; false: the API server would not say
   void decide();  // plan
-  bool act();     // execute; true: look again, there is more to do
+  bool act();     // execute; true: decide again, there is more to do
   void ask_servers();
   Outcome report();
 
