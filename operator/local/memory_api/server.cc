@@ -42,6 +42,13 @@ std::optional<Token> parse_token(const std::string& text) {
   return Token{*revision, text.substr(first + 1, second - first - 1), text.substr(second + 1)};
 }
 
+Json bookmark(const TypeInfo& type, uint64_t revision) {
+  return {{"kind", type.type.kind},
+          {"apiVersion", type.api_version()},
+          {"metadata",
+           {{"resourceVersion", std::to_string(revision)}, {"creationTimestamp", nullptr}}}};
+}
+
 bool after(const Json& object, const Token& token) {
   const Json& metadata = object["metadata"];
   return std::pair(metadata.value("namespace", ""), metadata["name"].get<std::string>()) >
@@ -208,11 +215,17 @@ Outcome<std::unique_ptr<WatchCursor>> ApiServer::watch(const TypePtr& type,
                                                 std::move(*fields), request.bookmarks);
     const Store& store = core_.store();
     cursor->revision_ = store.revision();
-    if (request.resource_version.empty() || request.resource_version == "0") {
+    const bool from_scratch = request.resource_version.empty() || request.resource_version == "0";
+    if (from_scratch || request.send_initial) {
       for (const ObjectPtr& stored : store.list(type->storage, request.ns)) {
         Json object = from_storage(*type, *stored);
         if (!cursor->selects(object)) continue;
         cursor->pending_.push_back({WatchEventType::kAdded, std::move(object)});
+      }
+      if (request.send_initial && request.bookmarks) {
+        Json end = bookmark(*type, cursor->revision_);
+        end["metadata"]["annotations"]["k8s.io/initial-events-end"] = "true";
+        cursor->pending_.push_back({WatchEventType::kBookmark, std::move(end)});
       }
       return cursor;
     }
@@ -271,12 +284,8 @@ Outcome<std::optional<WatchEvent>> ApiServer::advance(WatchCursor& cursor) {
   const auto now = std::chrono::steady_clock::now();
   if (cursor.bookmarks_ && now - cursor.last_bookmark_ >= options_.bookmark_interval) {
     cursor.last_bookmark_ = now;
-    return std::optional(WatchEvent{WatchEventType::kBookmark,
-                                    {{"kind", cursor.type_->type.kind},
-                                     {"apiVersion", cursor.type_->api_version()},
-                                     {"metadata",
-                                      {{"resourceVersion", std::to_string(cursor.revision_)},
-                                       {"creationTimestamp", nullptr}}}}});
+    return std::optional(
+        WatchEvent{WatchEventType::kBookmark, bookmark(*cursor.type_, cursor.revision_)});
   }
   return std::optional<WatchEvent>();
 }

@@ -48,6 +48,8 @@ struct WatchRequest {
   // Empty or "0": first ADDED for everything that is there, then changes.
   std::string resource_version;
   bool bookmarks = false;
+  // Watch-list: what is there first, then a bookmark annotated k8s.io/initial-events-end.
+  bool send_initial = false;
 };
 
 // What waiting calls share with whoever wants to wake them.
