@@ -32,10 +32,9 @@ struct SidEqual {
   }
 };
 // Grows by half instead of doubling: a client may hold a million subscriptions.
-using SubscriptionMap =
-    tsl::robin_set<subject::Subscription*, SidHash, SidEqual,
-                   std::allocator<subject::Subscription*>, false,
-                   tsl::rh::mod_growth_policy<std::ratio<3, 2>>>;
+using SubscriptionMap = tsl::robin_set<subject::Subscription*, SidHash, SidEqual,
+                                       std::allocator<subject::Subscription*>, false,
+                                       tsl::rh::mod_growth_policy<std::ratio<3, 2>>>;
 
 class Client final : public io::Connection, public core::Receiver {
  public:

@@ -1,9 +1,10 @@
 // Shard: one thread with one event loop. A connection lives on one shard from accept to close, and
 // everything that belongs to it is touched only there; shards talk by messages (post, send).
 //
-// A sleeping shard need not be woken for a small delivery: the sender may run the shard's mail itself,
-// under the shard's run lock, which the shard's own thread holds whenever it works. That saves a
-// wake-up per message of a request/reply load; large batches are left to the shard's own core.
+// A sleeping shard need not be woken for a small delivery: the sender may run the shard's mail
+// itself, under the shard's run lock, which the shard's own thread holds whenever it works. That
+// saves a wake-up per message of a request/reply load; large batches are left to the shard's own
+// core.
 //
 // A Turn is one stretch of work that may read shared structures: it pins the epoch, and at its end
 // the turn hook hands what was produced for other shards over in one batch per shard.

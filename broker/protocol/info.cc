@@ -207,6 +207,23 @@ Result<Connect> decode_connect(std::string_view text) {
   return c;
 }
 
+std::string encode_client_connect(const Connect& connect) {
+  Json j;
+  j["verbose"] = false;
+  j["pedantic"] = false;
+  j["echo"] = connect.echo;
+  j["protocol"] = 1;
+  j["headers"] = true;
+  j["no_responders"] = true;
+  put(j, "name", connect.name);
+  j["lang"] = "c++";
+  put(j, "version", connect.version);
+  put(j, "user", connect.user);
+  put(j, "pass", connect.pass);
+  put(j, "auth_token", connect.auth_token);
+  return fmt::format("CONNECT {}\r\n", j.dump(-1, ' ', false, Json::error_handler_t::replace));
+}
+
 std::string encode_route_connect(const Connect& connect) {
   Json j;
   j["echo"] = connect.echo;

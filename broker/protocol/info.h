@@ -96,7 +96,8 @@ struct Connect {
 
 // A syntax error or a field of the wrong type fails.
 Result<Connect> decode_connect(std::string_view json);
-// "CONNECT {...}\r\n" of a route.
+// "CONNECT {...}\r\n" of a quiet client with headers, and of a route.
+std::string encode_client_connect(const Connect& connect);
 std::string encode_route_connect(const Connect& connect);
 
 }  // namespace natrix::protocol

@@ -29,9 +29,8 @@ int port_of(int fd) {
 
 }  // namespace
 
-Result<std::unique_ptr<Listener>> Listener::open(asio::io_context& context,
-                                                 const std::string& host, int port,
-                                                 OnAccept on_accept) {
+Result<std::unique_ptr<Listener>> Listener::open(asio::io_context& context, const std::string& host,
+                                                 int port, OnAccept on_accept) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;

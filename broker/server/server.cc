@@ -72,8 +72,8 @@ void Server::start_shards() {
 Result<void> Server::open_ports() {
   if (Result<void> opened = open_monitor(); !opened) return opened;
   if (!listen_) return {};
-  auto listener = Listener::open(control_, options_.host, options_.port,
-                                 [this](int fd) { accept_client(fd); });
+  auto listener =
+      Listener::open(control_, options_.host, options_.port, [this](int fd) { accept_client(fd); });
   if (!listener) return fail(listener.error().message);
   client_listener_ = std::move(*listener);
   client_port_ = client_listener_->port();
@@ -170,7 +170,8 @@ void Server::publish_settings() {
   settings->parser.max_payload = static_cast<size_t>(options_.max_payload);
   settings->max_pending_bytes = static_cast<size_t>(options_.max_pending);
   settings->write_deadline = options_.write_deadline;
-  settings->max_subscriptions = static_cast<size_t>(std::max<int64_t>(0, options_.max_subscriptions));
+  settings->max_subscriptions =
+      static_cast<size_t>(std::max<int64_t>(0, options_.max_subscriptions));
   settings->max_subscription_tokens = static_cast<size_t>(options_.max_subscription_tokens);
   settings->ping_interval = options_.ping_interval;
   settings->ping_max = options_.ping_max;
@@ -350,8 +351,7 @@ void Server::lame_duck_close(size_t left, std::chrono::nanoseconds pause,
 }
 
 void Server::close_clients() {
-  for_each_client(
-      [](client::Client& client) { client.close(io::CloseReason::kServerShutdown); });
+  for_each_client([](client::Client& client) { client.close(io::CloseReason::kServerShutdown); });
 }
 
 void Server::shutdown() {

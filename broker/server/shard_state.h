@@ -1,5 +1,5 @@
-// ShardState: a shard with what the server keeps on it: its router, its clients, its counters and the
-// record of clients that left. Everything but construction is on the shard's thread.
+// ShardState: a shard with what the server keeps on it: its router, its clients, its counters and
+// the record of clients that left. Everything but construction is on the shard's thread.
 #pragma once
 
 #include <deque>

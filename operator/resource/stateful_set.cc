@@ -7,8 +7,8 @@ namespace natrix::resource {
 
 namespace {
 
-// No owner reference: claims outlive the cluster that asked for them. The labels of a claim template
-// can never be changed, so there are those that will be needed to find the claims.
+// No owner reference: claims outlive the cluster that asked for them. The labels of a claim
+// template can never be changed, so there are those that will be needed to find the claims.
 Json data_claim(const model::Cluster& cluster) {
   const model::Storage& storage = *cluster.spec.storage;
   Json labels = selector_labels(cluster);
