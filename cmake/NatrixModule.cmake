@@ -70,10 +70,7 @@ function(natrix_test NAME)
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 120)
   endif()
-  set_tests_properties(${NAME} PROPERTIES TIMEOUT ${ARG_TIMEOUT})
-  if(ARG_LABELS)
-    set_tests_properties(${NAME} PROPERTIES LABELS "${ARG_LABELS}")
-  endif()
+  set_tests_properties(${NAME} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "gtest;${ARG_LABELS}")
 endfunction()
 
 # natrix_fuzzer(parser_fuzz SOURCES parser_fuzz.cc DEPS ... ): a libFuzzer program with clang;
