@@ -22,6 +22,9 @@ constexpr VerbText kVerbs[] = {
     {"+ok", ClientVerb::kOk, false},         {"-err", ClientVerb::kErr, true},
 };
 
+// White space around the arguments does not count against max_control_line, but is bounded too.
+constexpr size_t kMostSpace = 1024;
+
 char lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
 }
@@ -41,6 +44,27 @@ const VerbText* find_verb(const char* data, size_t size, bool& could_become_one)
     if (n == size) could_become_one = true;
   }
   return nullptr;
+}
+
+// "PUB\r\n" is no PUB with too few arguments to nats-server (2.15.2), and it answers accordingly.
+bool may_follow(const VerbText& verb, char next) {
+  if (verb.arguments) return next == ' ' || next == '\t';
+  return static_cast<unsigned char>(next) <= ' ';
+}
+
+// The arguments: without the white space before and the CR behind them.
+std::string_view arguments(std::string_view line) {
+  while (!line.empty() && (line.front() == ' ' || line.front() == '\t')) line.remove_prefix(1);
+  if (line.ends_with('\r')) line.remove_suffix(1);
+  return line;
+}
+
+// `line` is what follows the verb, as far as it has arrived; whether it is too long does not depend
+// on how much that is.
+bool too_long(std::string_view line, const ParserLimits& limits) {
+  if (line.size() <= limits.max_control_line) return false;
+  if (line.size() > limits.max_control_line + kMostSpace) return true;
+  return arguments(line).size() > limits.max_control_line;
 }
 
 // The sizes of a publish line have been read: is the body there and ended properly?
@@ -109,12 +133,10 @@ bool parse_publish_fast(const char* data, const LineScan& scan, size_t verb_size
 ParseStatus parse_publish(const char* data, size_t size, const LineScan& scan, size_t verb_size,
                           bool headers, const ParserLimits& limits, ClientOperation& operation,
                           size_t& wanted) {
-  if (scan.line_feed - verb_size > limits.max_control_line) return ParseStatus::kLineTooLong;
+  std::string_view line(data + verb_size, scan.line_feed - verb_size);
+  if (too_long(line, limits)) return ParseStatus::kLineTooLong;
   if (!parse_publish_fast(data, scan, verb_size, headers, operation.pub)) {
-    size_t line_end = scan.line_feed;
-    if (line_end > verb_size && data[line_end - 1] == '\r') --line_end;
-    std::string_view args(data + verb_size, line_end - verb_size);
-    ParseStatus status = parse_publish_slowly(args, headers, operation.pub);
+    ParseStatus status = parse_publish_slowly(arguments(line), headers, operation.pub);
     if (status != ParseStatus::kOk) return status;
   }
   return take_body(data, size, scan.line_feed + 1, limits, operation, wanted);
@@ -122,13 +144,12 @@ ParseStatus parse_publish(const char* data, size_t size, const LineScan& scan, s
 
 ParseStatus no_line_yet(const char* data, size_t size, const VerbText* verb,
                         const ParserLimits& limits) {
-  size_t verb_size = verb == nullptr ? 0 : verb->text.size();
-  if (size - verb_size > limits.max_control_line) return ParseStatus::kLineTooLong;
-  // Something behind a verb that must be followed by nothing or by white space.
-  if (verb != nullptr && size > verb_size && static_cast<unsigned char>(data[verb_size]) > ' ') {
-    return ParseStatus::kUnknownVerb;
-  }
-  return ParseStatus::kIncomplete;
+  if (verb == nullptr) return ParseStatus::kIncomplete;
+  size_t verb_size = verb->text.size();
+  if (size == verb_size) return ParseStatus::kIncomplete;
+  if (!may_follow(*verb, data[verb_size])) return ParseStatus::kUnknownVerb;
+  std::string_view line(data + verb_size, size - verb_size);
+  return too_long(line, limits) ? ParseStatus::kLineTooLong : ParseStatus::kIncomplete;
 }
 
 }  // namespace
@@ -149,22 +170,15 @@ ParseStatus parse_client(const char* data, size_t size, const ParserLimits& limi
   if (!line) return no_line_yet(data, size, verb, limits);
   if (verb == nullptr) return ParseStatus::kUnknownVerb;
   size_t verb_size = verb->text.size();
-  if (static_cast<unsigned char>(data[verb_size]) > ' ') return ParseStatus::kUnknownVerb;
-  // "PUB\r\n" is no PUB with too few arguments to nats-server (2.15.2), and it answers accordingly.
-  if (verb->arguments && data[verb_size] != ' ' && data[verb_size] != '\t') {
-    return ParseStatus::kUnknownVerb;
-  }
+  if (!may_follow(*verb, data[verb_size])) return ParseStatus::kUnknownVerb;
   operation.verb = verb->verb;
   if (verb->verb == ClientVerb::kPub || verb->verb == ClientVerb::kHpub) {
     return parse_publish(data, size, scan, verb_size, verb->verb == ClientVerb::kHpub, limits,
                          operation, wanted);
   }
-  size_t end = scan.line_feed;
-  if (end > verb_size && data[end - 1] == '\r') --end;
-  std::string_view args(data + verb_size, end - verb_size);
-  while (!args.empty() && (args.front() == ' ' || args.front() == '\t')) args.remove_prefix(1);
-  if (args.size() > limits.max_control_line) return ParseStatus::kLineTooLong;
-  operation.args = args;
+  std::string_view rest(data + verb_size, scan.line_feed - verb_size);
+  if (too_long(rest, limits)) return ParseStatus::kLineTooLong;
+  operation.args = arguments(rest);
   operation.size = scan.line_feed + 1;
   return ParseStatus::kOk;
 }

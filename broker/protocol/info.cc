@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
+#include <utility>
 
 namespace natrix::protocol {
 
@@ -39,9 +40,10 @@ class Fields {
         into = found->template get<T>();
         return;
       }
-    } catch (const Json::exception&) {  // out of range, or an element of the wrong type
+    } catch (const Json::exception&) {  // an element of the wrong type
     }
-    if (error_.empty()) error_ = fmt::format("field \"{}\" has the wrong type", key);
+    if (error_.empty())
+      error_ = fmt::format("field \"{}\" has the wrong type or is out of range", key);
   }
 
   void get_permission(const char* key, std::optional<std::vector<std::string>>& allow,
@@ -49,7 +51,6 @@ class Fields {
     auto found = object_.find(key);
     if (found == object_.end() || !found->is_object()) return;
     Fields inner(*found);
-    std::vector<std::string> list;
     if (found->contains("allow")) inner.get("allow", allow.emplace());
     if (found->contains("deny")) inner.get("deny", deny.emplace());
     if (error_.empty()) error_ = inner.error_;
@@ -63,7 +64,8 @@ class Fields {
     if constexpr (std::is_same_v<T, bool>) {
       return value.is_boolean();
     } else if constexpr (std::is_integral_v<T>) {
-      return value.is_number_integer();
+      if (value.is_number_unsigned()) return std::in_range<T>(value.get<uint64_t>());
+      return value.is_number_integer() && std::in_range<T>(value.get<int64_t>());
     } else if constexpr (std::is_same_v<T, std::string>) {
       return value.is_string();
     } else {
@@ -203,7 +205,7 @@ Result<Connect> decode_connect(std::string_view text) {
   fields.get("lnoc", c.lnoc);
   fields.get("lnocu", c.lnocu);
   fields.get("gateway", c.gateway);
-  if (!fields.error().empty()) return fail("CONNECT: " + fields.error());
+  if (!fields.error().empty()) return fail(fields.error());
   return c;
 }
 
