@@ -70,7 +70,7 @@ void Client::start_session(std::optional<std::string> refuse) {
     fail(*refuse, CloseReason::kMaxConnectionsExceeded);
     return;
   }
-  context_.host.log().debug("{} - Client connection created", label());
+  context_.log.debug("{} - Client connection created", label());
   if (authenticator->required()) {
     auth_deadline_ =
         Clock::now() + std::chrono::duration_cast<Clock::duration>(settings_->auth_timeout);
@@ -142,7 +142,7 @@ bool Client::admit_before_connect(ClientVerb verb) {
 
 void Client::handle(const ClientOperation& operation, io::SharedBytes& block) {
   bool publishes = operation.verb == ClientVerb::kPub || operation.verb == ClientVerb::kHpub;
-  if (!publishes && context_.host.log().trace_enabled() && operation.verb != ClientVerb::kConnect) {
+  if (!publishes && context_.log.trace_enabled() && operation.verb != ClientVerb::kConnect) {
     trace_in(verb_text(operation.verb), operation.args);
   }
   if (!admit_before_connect(operation.verb)) return;
@@ -167,7 +167,7 @@ void Client::handle(const ClientOperation& operation, io::SharedBytes& block) {
       handle_pong();
       break;
     case ClientVerb::kErr:
-      context_.host.log().error("{} - Client Error {}", label(), operation.args);
+      context_.log.error("{} - Client Error {}", label(), operation.args);
       close(CloseReason::kParseError);  // as nats-server 2.15.2 does
       break;
     case ClientVerb::kInfo:
@@ -177,7 +177,7 @@ void Client::handle(const ClientOperation& operation, io::SharedBytes& block) {
 }
 
 void Client::handle_parse_error(ParseStatus status, std::string_view at) {
-  Logger& log = context_.host.log();
+  Logger& log = context_.log;
   switch (status) {
     case ParseStatus::kPayloadTooLarge:
       log.error("{} - maximum payload exceeded: more than {} bytes", label(),
@@ -209,7 +209,7 @@ void Client::fail(std::string_view text, CloseReason reason) {
 }
 
 void Client::violation(std::string_view what) {
-  context_.host.log().error("{} - {}", label(), what);
+  context_.log.error("{} - {}", label(), what);
   close(CloseReason::kProtocolViolation);
 }
 
@@ -219,7 +219,7 @@ void Client::on_timer() {
   Clock::time_point now = Clock::now();
   if (auth_deadline_ != Clock::time_point::max()) {
     if (now >= auth_deadline_) {
-      context_.host.log().error("{} - Authentication Timeout", label());
+      context_.log.error("{} - Authentication Timeout", label());
       return fail("Authentication Timeout", CloseReason::kAuthenticationTimeout);
     }
     wake_at(auth_deadline_);
@@ -231,7 +231,7 @@ void Client::on_timer() {
     if (now - last_in_ >= interval || measure) {
       if (pings_out_ + 1 > settings_->ping_max) {
         ++context_.counters.stale_connections;
-        context_.host.log().debug("{} - Stale Client Connection - Closing", label());
+        context_.log.debug("{} - Stale Client Connection - Closing", label());
         return fail("Stale Connection", CloseReason::kStaleConnection);
       }
       send_ping();
@@ -247,10 +247,10 @@ void Client::on_closed(CloseReason reason) {
   if (slow) {
     ++context_.counters.slow_consumers;
     if (account_ != nullptr) account_->slow_consumers.fetch_add(1, std::memory_order_relaxed);
-    context_.host.log().warn("{} - Slow Consumer Detected: {}, {} bytes pending, {} subscriptions",
-                             label(), io::text(reason), pending_bytes(), subscriptions_.size());
+    context_.log.warn("{} - Slow Consumer Detected: {}, {} bytes pending, {} subscriptions",
+                      label(), io::text(reason), pending_bytes(), subscriptions_.size());
   }
-  context_.host.log().debug("{} - Client connection closed: {}", label(), io::text(reason));
+  context_.log.debug("{} - Client connection closed: {}", label(), io::text(reason));
   context_.host.client_closed(*this, reason);
   leave_account();
 }
@@ -263,21 +263,20 @@ void Client::apply(std::shared_ptr<const Settings> settings) {
 
 void Client::trace_in(std::string_view op, std::string_view args) {
   if (args.empty()) {
-    context_.host.log().trace("{} - <<- [{}]", label(), op);
+    context_.log.trace("{} - <<- [{}]", label(), op);
   } else {
-    context_.host.log().trace("{} - <<- [{} {}]", label(), op, args);
+    context_.log.trace("{} - <<- [{} {}]", label(), op, args);
   }
 }
 
 void Client::trace_payload(std::string_view payload) {
-  context_.host.log().trace("{} - <<- MSG_PAYLOAD: [{}]", label(),
-                            printable(payload, settings_->max_traced_message));
+  context_.log.trace("{} - <<- MSG_PAYLOAD: [{}]", label(),
+                     printable(payload, settings_->max_traced_message));
 }
 
 void Client::trace_out(const subject::Subscription& sub, const core::Message& message) {
-  context_.host.log().trace("{} - ->> [MSG {} {} {}{}{}]", label(), message.subject(), sub.sid(),
-                            message.reply(), message.reply_size == 0 ? "" : " ",
-                            message.total_size);
+  context_.log.trace("{} - ->> [MSG {} {} {}{}{}]", label(), message.subject(), sub.sid(),
+                     message.reply(), message.reply_size == 0 ? "" : " ", message.total_size);
 }
 
 }  // namespace natrix::client

@@ -40,14 +40,14 @@ bool Client::may_publish(const protocol::PubOperation& pub) {
   bool system = account_->name() == account::kSystemAccount;
   if (reserved_subject(pub.subject, system) ||
       (permissions_ && !permissions_->may_publish(pub.subject))) {
-    context_.host.log().error("{} - Publish Violation - User \"{}\", Subject \"{}\"", label(),
-                              user_, pub.subject);
+    context_.log.error("{} - Publish Violation - User \"{}\", Subject \"{}\"", label(), user_,
+                       pub.subject);
     error(fmt::format("Permissions Violation for Publish to \"{}\"", pub.subject));
     return false;
   }
   if (reserved_reply(pub.reply)) {
-    context_.host.log().error("{} - Publish Violation - User \"{}\", Reply \"{}\"", label(), user_,
-                              pub.reply);
+    context_.log.error("{} - Publish Violation - User \"{}\", Reply \"{}\"", label(), user_,
+                       pub.reply);
     error(fmt::format("Permissions Violation for Publish with Reply of \"{}\"", pub.reply));
     return false;
   }
@@ -60,7 +60,7 @@ void Client::handle_pub(const protocol::ClientOperation& operation, io::SharedBy
   traffic_.in_bytes += pub.total_size;
   ++context_.counters.clients.in_msgs;
   context_.counters.clients.in_bytes += pub.total_size;
-  if (context_.host.log().trace_enabled()) [[unlikely]] {
+  if (context_.log.trace_enabled()) [[unlikely]] {
     trace_in(operation.verb == protocol::ClientVerb::kHpub ? "HPUB" : "PUB",
              fmt::format("{} {}{}{}", pub.subject, pub.reply, pub.reply.empty() ? "" : " ",
                          pub.total_size));
@@ -146,7 +146,7 @@ Delivery Client::deliver(Subscription& sub, const Message& message,
   } else {
     deliver_slowly(sub, message, with_header);
   }
-  if (context_.host.log().trace_enabled()) [[unlikely]]
+  if (context_.log.trace_enabled()) [[unlikely]]
     trace_out(sub, message);
   queued();
   if (sub.max != 0 && sub.delivered >= sub.max && open()) remove_subscription(&sub);

@@ -30,7 +30,7 @@ void Client::send_info_update() {
 
 void Client::handle_connect(std::string_view json) {
   // The arguments hold secrets: only that there was a CONNECT is traced.
-  if (context_.host.log().trace_enabled()) trace_in("CONNECT", "{...}");
+  if (context_.log.trace_enabled()) trace_in("CONNECT", "{...}");
   Result<protocol::Connect> connect = protocol::decode_connect(json);
   if (!connect) return violation(fmt::format("CONNECT: {}", connect.error().message));
   if (registered_ && connected_) leave_account();  // a second CONNECT starts afresh
@@ -74,15 +74,15 @@ void Client::check_credentials() {
     });
   });
   if (!accepted) {
-    context_.host.log().warn("{} - too many password checks are waiting", label());
+    context_.log.warn("{} - too many password checks are waiting", label());
     close(CloseReason::kAuthenticationTimeout);
   }
 }
 
 void Client::credentials_checked(std::unique_ptr<account::Identity> identity) {
   if (!identity) {
-    context_.host.log().error("{} - authentication error{}{}", label(),
-                              options_->user.empty() ? "" : " - User ", options_->user);
+    context_.log.error("{} - authentication error{}{}", label(),
+                       options_->user.empty() ? "" : " - User ", options_->user);
     return fail("Authorization Violation", CloseReason::kAuthenticationViolation);
   }
   // What is no longer needed is not kept: secrets, and memory per connection.
@@ -124,7 +124,7 @@ void Client::reauthenticate() {
   auto authenticator = context_.host.authenticator();
   auto allowed = authenticator->renew(user_);
   if (!allowed) {
-    context_.host.log().error("{} - user is no longer authorized after the reload", label());
+    context_.log.error("{} - user is no longer authorized after the reload", label());
     return fail("Authorization Violation", CloseReason::kAuthenticationViolation);
   }
   permissions_ = allowed->permissions

@@ -30,8 +30,8 @@ void Client::subscribe(std::string_view subject, std::string_view queue, std::st
   bool allowed = queue != kSystemQueue;
   if (allowed && permissions_) allowed = permissions_->rules().may_subscribe(subject, queue);
   if (!allowed) {
-    context_.host.log().error("{} - Subscription Violation - User \"{}\", Subject \"{}\"{}",
-                              label(), user_, subject, with_queue);
+    context_.log.error("{} - Subscription Violation - User \"{}\", Subject \"{}\"{}", label(),
+                       user_, subject, with_queue);
     return error(
         fmt::format("Permissions Violation for Subscription to \"{}\"{}", subject, with_queue));
   }

@@ -67,6 +67,7 @@ struct ShardContext {
   core::Router& router;
   Host& host;
   ShardCounters& counters;
+  Logger& log;  // the host's, without a virtual call for each message
 };
 
 }  // namespace natrix::client

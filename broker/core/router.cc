@@ -178,7 +178,7 @@ void Router::hand_over(Subscription& sub, const Message& message,
   if (outgoing_.empty()) outgoing_.resize(mesh_.shards.size());
   std::unique_ptr<HandOver>& batch = outgoing_[sub.shard];
   if (!batch) {
-    batch = std::make_unique<HandOver>(*mesh_.routers[sub.shard]);
+    batch = std::make_unique<HandOver>(*mesh_.routers[sub.shard], last_batch_size_);
     any_outgoing_ = true;
   }
   if (queues.empty() && sub.queued) {
@@ -199,6 +199,7 @@ void Router::end_turn() {
   for (size_t i = 0; i < outgoing_.size(); ++i) {
     if (!outgoing_[i]) continue;
     bool small = outgoing_[i]->small();
+    last_batch_size_ = outgoing_[i]->size();
     mesh_.shards[i]->send(std::move(outgoing_[i]), small);
   }
 }

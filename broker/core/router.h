@@ -85,6 +85,7 @@ class Router final : public io::TurnHook {
   PlanCache plans_;
   std::vector<std::unique_ptr<HandOver>> outgoing_;  // per shard
   bool any_outgoing_ = false;
+  size_t last_batch_size_ = 1;
   uint64_t random_state_;
   uint64_t serial_ = 0;  // of the message being routed
   // Queue groups chosen for each route, while one message is routed.
@@ -100,12 +101,17 @@ class Router final : public io::TurnHook {
 // The messages of one turn for one other shard.
 class HandOver final : public io::Mail {
  public:
-  explicit HandOver(Router& target) : target_(target) {}
+  // `expected` receivers: room for about as many as last time.
+  HandOver(Router& target, size_t expected) : target_(target) {
+    messages_.reserve(expected);
+    items_.reserve(expected);
+  }
 
   // `serial` tells messages apart: one with many receivers is stored once.
   void add(subject::Subscription& sub, const Message& message, uint64_t serial,
            std::span<const std::string_view> queues);
   void open(io::Shard& shard) override;
+  [[nodiscard]] size_t size() const { return items_.size(); }
   // So little that the sender had better deliver it itself than wake another shard.
   [[nodiscard]] bool small() const { return items_.size() <= kSmall && bytes_ <= kSmallBytes; }
 

@@ -31,7 +31,7 @@ struct ClosedClient {
 class ShardState {
  public:
   ShardState(unsigned id, EpochDomain& epochs, core::RouterMesh& mesh, client::Host& host)
-      : shard(id, epochs), router(shard, mesh), context{router, host, counters} {}
+      : shard(id, epochs), router(shard, mesh), context{router, host, counters, host.log()} {}
 
   void add(std::shared_ptr<client::Client> client) {
     clients.emplace(client->cid(), std::move(client));
