@@ -157,7 +157,8 @@ std::string auth_conf(const model::Auth& auth, const Secrets& secrets) {
 }  // namespace
 
 std::string server_host(const Cluster& cluster, int ordinal) {
-  return fmt::format("{0}-{1}.{0}-headless.{2}.svc.{3}", cluster.name, ordinal, cluster.ns,
+  const char* suffix = cluster.spec.service.headless() ? "" : "-headless";
+  return fmt::format("{0}-{1}.{0}{2}.{3}.svc.{4}", cluster.name, ordinal, suffix, cluster.ns,
                      cluster.spec.config.cluster.k8s_cluster_domain);
 }
 

@@ -134,6 +134,8 @@ struct Service {
   std::string type;
   StringMap annotations;
   bool monitor_port = true;
+  // One Service names the pods and serves clients.
+  [[nodiscard]] bool headless() const { return type == "Headless"; }
 };
 
 struct Budget {

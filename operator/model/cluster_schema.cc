@@ -133,20 +133,33 @@ Schema auth_schema() {
 
 Schema service_schema() {
   return Schema::object(
-      "The Service clients connect to; it has the cluster's name.",
-      {{"enabled", Schema::boolean("Whether to make it.").by_default(true)},
-       {"type", Schema::string("As in a Kubernetes Service.")
-                    .one_of({"ClusterIP", "NodePort", "LoadBalancer"})
-                    .by_default("ClusterIP")},
-       {"annotations",
-        Schema::map("For load balancers and the like.", Schema::string("").length(0, 4096))
-            .items(0, 64)},
-       {"ports",
-        Schema::object(
-            "Which ports besides the client port it offers.",
-            {{"monitor", Schema::object("The HTTP monitoring port.",
-                                        {{"enabled", Schema::boolean("Absent: only with type "
-                                                                     "ClusterIP.")}})}})}});
+             "The Service clients connect to; it has the cluster's name.",
+             {{"enabled", Schema::boolean("Whether to make it.").by_default(true)},
+              {"type",
+               Schema::string("As in a Kubernetes Service. Headless: the Service that names the "
+                              "pods, <cluster>-0.<cluster>, is the client Service too.")
+                   .one_of({"ClusterIP", "NodePort", "LoadBalancer", "Headless"})
+                   .by_default("ClusterIP")},
+              {"annotations",
+               Schema::map("For load balancers and the like.", Schema::string("").length(0, 4096))
+                   .items(0, 64)},
+              {"ports", Schema::object(
+                            "Which ports besides the client port it offers.",
+                            {{"monitor",
+                              Schema::object("The HTTP monitoring port.",
+                                             {{"enabled", Schema::boolean("Absent: only with type "
+                                                                          "ClusterIP.")}})}})}})
+      .rule({"self.enabled || self.type != 'Headless'",
+             "the Service cannot be switched off with type Headless, the servers need it",
+             [](const Json& service, const Json*) {
+               return service["enabled"] == true || service["type"] != "Headless";
+             }})
+      .rule({"(self.type == 'Headless') == (oldSelf.type == 'Headless')",
+             "service.type cannot change to or from Headless on an existing cluster",
+             [](const Json& service, const Json* old) {
+               return old == nullptr || (service["type"] == "Headless") ==
+                                            (old->value("type", "ClusterIP") == "Headless");
+             }});
 }
 
 Schema budget_schema() {

@@ -43,7 +43,12 @@ std::optional<Problem> immutable_change(const ChildKey& key, const Difference& d
                                "cluster: {} has {}",
                                text_of(key), text_of(difference, false))};
   }
-  for (const char* field : {"spec.selector", "spec.serviceName", "spec.podManagementPolicy"}) {
+  if (is_below(difference.path, "spec.serviceName")) {
+    return Problem{Reason::kSpecInvalid,
+                   "spec.service.type cannot change to or from Headless on an existing cluster: " +
+                       text_of(difference, false)};
+  }
+  for (const char* field : {"spec.selector", "spec.podManagementPolicy"}) {
     if (is_below(difference.path, field)) {
       return Problem{Reason::kNameConflict, fmt::format("{} cannot be taken over: {}", text_of(key),
                                                         text_of(difference, false))};

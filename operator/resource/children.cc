@@ -25,7 +25,7 @@ std::vector<Child> build_children(const model::Cluster& cluster, const brokercon
   out.push_back(finished(Kind::kSecret, config_secret(cluster, config)));
   out.push_back(finished(Kind::kConfigMap, config_map(cluster, config)));
   out.push_back(finished(Kind::kService, headless_service(cluster)));
-  if (cluster.spec.service.enabled)
+  if (cluster.spec.service.enabled && !cluster.spec.service.headless())
     out.push_back(finished(Kind::kService, client_service(cluster)));
   if (cluster.spec.pod_disruption_budget.enabled) {
     out.push_back(finished(Kind::kPodDisruptionBudget, pod_disruption_budget(cluster)));

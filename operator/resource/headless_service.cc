@@ -11,7 +11,11 @@ Json headless_service(const model::Cluster& cluster) {
   Json ports = Json::array({service_port("nats", config.nats.port, "tcp"),
                             service_port("cluster", config.cluster.port, "tcp")});
   if (config.monitor.enabled) ports.push_back(service_port("monitor", config.monitor.port, "http"));
+  const bool only = cluster.spec.service.headless();
   Json out = object_head(cluster, "v1", "Service", headless_name(cluster));
+  if (only && !cluster.spec.service.annotations.empty()) {
+    out["metadata"]["annotations"] = cluster.spec.service.annotations;
+  }
   out["spec"] = {{"clusterIP", "None"},
                  {"publishNotReadyAddresses", true},
                  {"selector", selector_labels(cluster)},

@@ -10,7 +10,7 @@ using model::Cluster;
 using model::Json;
 
 std::string headless_name(const Cluster& cluster) {
-  return cluster.name + "-headless";
+  return cluster.spec.service.headless() ? cluster.name : cluster.name + "-headless";
 }
 std::string config_name(const Cluster& cluster) {
   return cluster.name + "-config";

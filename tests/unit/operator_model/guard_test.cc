@@ -132,6 +132,14 @@ TEST(GuardChanges, StorageIsFixedOnceThere) {
   EXPECT_EQ(errors_of(with, &with), "");
 }
 
+TEST(GuardChanges, AServiceIsHeadlessForLifeOrNever) {
+  const Json headless = cluster_with(R"({"service": {"enabled": true, "type": "Headless"}})");
+  const Json balanced = cluster_with(R"({"service": {"enabled": true, "type": "LoadBalancer"}})");
+  EXPECT_THAT(errors_of(balanced, &headless), testing::HasSubstr("to or from Headless"));
+  EXPECT_THAT(errors_of(headless, &balanced), testing::HasSubstr("to or from Headless"));
+  EXPECT_EQ(errors_of(cluster_with("{}"), &balanced), "");
+}
+
 TEST(GuardShapes, SurvivesObjectsOfTheWrongShape) {
   for (const char* text :
        {"[]", "{}", R"({"metadata": 1, "spec": {}})", R"({"metadata": {"name": 1}})",
@@ -156,7 +164,8 @@ void collect_messages(const OrderedJson& node, std::vector<std::string>& out) {
 TEST(GuardRules, TheTableAboveMeetsEveryRuleOfTheCrd) {
   std::vector<std::string> messages;
   collect_messages(cluster_crd(), messages);
-  const Json with = cluster_with(R"({"storage": {"size": "5Gi", "mountPath": "/data"}})");
+  const Json with = cluster_with(
+      R"({"storage": {"size": "5Gi", "mountPath": "/data"}, "service": {"type": "NodePort"}})");
   const std::string met =
       errors_of(cluster_with(R"({"image": {"tag": "x"}})")) +
       errors_of(cluster_with(R"({"config": {"nats": {"port": 6222}}})")) +
@@ -171,6 +180,7 @@ TEST(GuardRules, TheTableAboveMeetsEveryRuleOfTheCrd) {
       errors_of(cluster_with(R"({"podDisruptionBudget": {"maxUnavailable": -1}})")) +
       errors_of(cluster_with(R"({"storage": {"size": "1Gi", "mountPath": "/etc/nats"}})")) +
       errors_of(cluster_with(R"({"config": {"nats": {"maxPayload": 0}}})")) +
+      errors_of(cluster_with(R"({"service": {"type": "Headless", "enabled": false}})"), &with) +
       errors_of(cluster_with("{}"), &with) + errors_of(cluster_with("{}", "X"));
   EXPECT_GE(messages.size(), 13U);
   for (const std::string& message : messages) EXPECT_THAT(met, testing::HasSubstr(message));

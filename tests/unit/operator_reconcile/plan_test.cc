@@ -169,6 +169,12 @@ TEST(Plan, StorageOfALiveSetIsFixed) {
   }
 }
 
+TEST(Plan, TheGoverningServiceOfALiveSetIsFixed) {
+  const Plan plan = plan_for(R"({"service": {"type": "Headless"}})", live_of(cluster_of("{}")));
+  ASSERT_THAT(plan.problems, SizeIs(1));
+  EXPECT_EQ(plan.problems[0].reason, model::Reason::kSpecInvalid);
+}
+
 TEST(Plan, WhatAnApiServerWillNotTakeIsNotSentForEver) {
   const model::Cluster cluster = cluster_of("{}");
   const ChildKey service{Kind::kService, "nats"};

@@ -153,6 +153,19 @@ TEST_F(Reconciling, ScalesBothWaysWithoutRestartingAnybody) {
   EXPECT_THAT(world_.event_reasons(), Contains("ReplicasChanged"));
 }
 
+TEST_F(Reconciling, AHeadlessServiceNamesPodsAndServesClients) {
+  world_.apply_cluster(R"({"service": {"type": "Headless"}})");
+  settle();
+  EXPECT_EQ(world_.condition("Ready"), "True/AllServersReady");
+  EXPECT_FALSE(world_.exists(kube::kServices, "nats-headless"));
+  EXPECT_EQ(world_.get(kube::kServices, "nats")["spec"]["clusterIP"], "None");
+  EXPECT_THAT(secret("nats-config", "cluster.conf"),
+              HasSubstr("@nats-1.nats.default.svc.cluster.local:6222"));
+  world_.apply_cluster("{}");
+  settle();
+  EXPECT_EQ(world_.condition("Stalled"), "True/SpecInvalid");
+}
+
 TEST_F(Reconciling, FollowsTheScaleSubresource) {
   world_.apply_cluster("{}");
   settle();

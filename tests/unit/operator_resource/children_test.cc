@@ -46,6 +46,21 @@ TEST(Children, WhatIsSwitchedOffIsUnwanted) {
   EXPECT_EQ(client_endpoint(cluster), "nats://nats-headless.shop.svc:4222");
 }
 
+TEST(Children, HeadlessMeansOneServiceForPodsAndClients) {
+  const auto cluster =
+      cluster_of(R"({"service": {"type": "Headless", "annotations": {"a": "b"}}})");
+  EXPECT_THAT(names_of(cluster),
+              ElementsAre("ServiceAccount/nats", "Secret/nats-config", "ConfigMap/nats-config",
+                          "Service/nats", "PodDisruptionBudget/nats", "StatefulSet/nats"));
+  const Json service = child_of(cluster, Kind::kService, "nats");
+  EXPECT_EQ(service["spec"]["clusterIP"], "None");
+  EXPECT_EQ(service["metadata"]["annotations"]["a"], "b");
+  EXPECT_EQ(child_of(cluster, Kind::kStatefulSet, "nats")["spec"]["serviceName"], "nats");
+  EXPECT_EQ(brokerconf::server_host(cluster, 1), "nats-1.nats.shop.svc.cluster.local");
+  EXPECT_EQ(client_endpoint(cluster), "nats://nats.shop.svc:4222");
+  EXPECT_THAT(unwanted_children(cluster), IsEmpty());
+}
+
 TEST(Children, BelongToTheClusterAndSayWhatWasApplied) {
   for (const Child& child : children_of(cluster_of("{}"))) {
     const Json& metadata = child.object["metadata"];
