@@ -41,7 +41,6 @@ struct Traffic {
 
 struct ShardCounters {
   Traffic clients;
-  Traffic routes;
   int64_t slow_consumers = 0;
   int64_t stale_connections = 0;
   int64_t stalls = 0;

@@ -23,6 +23,7 @@ class ServerService final : public Service {
     add(endpoints.nats, "nats", options.host, server_.client_port());
     add(endpoints.monitoring, "http", options.http_host.empty() ? options.host : options.http_host,
         server_.monitor_port());
+    add(endpoints.cluster, "nats", options.cluster.host, server_.cluster_port());
     return endpoints;
   }
 

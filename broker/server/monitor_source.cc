@@ -92,7 +92,13 @@ void MonitorSource::server_info(Done<monitor::ServerInfo> done) {
     const client::ShardCounters& counters = state.counters;
     add(info.client_traffic, counters.clients);
     add(info.traffic, counters.clients);
-    add(info.traffic, counters.routes);
+    const route::Counters& routes = state.route_counters;
+    add(info.traffic, {routes.traffic.in_msgs, routes.traffic.out_msgs, routes.traffic.in_bytes,
+                       routes.traffic.out_bytes});
+    info.slow_consumers += routes.slow_consumers;
+    info.slow_consumer_stats.routes += static_cast<uint64_t>(routes.slow_consumers);
+    info.stale_connections += routes.stale_connections;
+    info.stale_connection_stats.routes += static_cast<uint64_t>(routes.stale_connections);
     info.slow_consumers += counters.slow_consumers;
     info.slow_consumer_stats.clients += static_cast<uint64_t>(counters.slow_consumers);
     info.stale_connections += counters.stale_connections;
@@ -128,7 +134,7 @@ void MonitorSource::connections(monitor::ConnectionQuery query,
 }
 
 void MonitorSource::routes(bool subscriptions, Done<monitor::RoutePage> done) {
-  done(host_.routes(subscriptions));
+  host_.routes(subscriptions, std::move(done));
 }
 
 monitor::SublistStats MonitorSource::cache_stats() {

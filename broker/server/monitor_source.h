@@ -16,11 +16,11 @@ struct MonitorHost {
   std::function<void(const std::function<void(ShardState&)>&)> on_all_shards;
   // Everything of /varz that is not counted on shards.
   std::function<monitor::ServerInfo()> server_info;
-  std::function<monitor::RoutePage(bool subscriptions)> routes;
+  std::function<void(bool subscriptions, monitor::Source::Done<monitor::RoutePage>)> routes;
   std::function<monitor::Health()> health;
 };
 
-// Used on the control thread, where all answers are given before the call returns.
+// Used on the control thread, where all answers but routes() are given before the call returns.
 class MonitorSource final : public monitor::Source {
  public:
   MonitorSource(MonitorHost host, const account::Accounts& accounts)

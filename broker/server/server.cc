@@ -71,6 +71,7 @@ void Server::start_shards() {
 
 Result<void> Server::open_ports() {
   if (Result<void> opened = open_monitor(); !opened) return opened;
+  if (Result<void> opened = open_cluster(); !opened) return opened;
   if (!listen_) return {};
   auto listener =
       Listener::open(control_, options_.host, options_.port, [this](int fd) { accept_client(fd); });
@@ -91,6 +92,7 @@ Result<void> Server::start() {
     log_.info("Listening for client connections on {}:{}", options_.host, client_port_);
     client_listener_->start();
   }
+  if (cluster_) on_control([this] { start_cluster(); });
   log_.info("Server is ready");
   return {};
 }
@@ -100,12 +102,8 @@ Result<void> Server::open_monitor() {
   MonitorHost host;
   host.on_all_shards = [this](const std::function<void(ShardState&)>& f) { on_all_shards(f); };
   host.server_info = [this] { return describe(); };
-  host.routes = [this](bool) {
-    monitor::RoutePage page;
-    page.server_id = id_;
-    page.server_name = options_.server_name;
-    page.now = std::chrono::system_clock::now();
-    return page;
+  host.routes = [this](bool subscriptions, monitor::Source::Done<monitor::RoutePage> done) {
+    route_page(subscriptions, std::move(done));
   };
   host.health = [this] { return health(); };
   monitor_source_ = std::make_unique<MonitorSource>(std::move(host), accounts_);
@@ -118,6 +116,45 @@ Result<void> Server::open_monitor() {
   monitor_port_ = monitor_->port();
   log_.info("Starting http monitor on {}:{}", options.host, monitor_port_);
   return {};
+}
+
+Result<void> Server::open_cluster() {
+  if (options_.cluster.port == config::kNoPort) return {};
+  cluster_ = std::make_unique<ClusterService>(ClusterNeeds{
+      control_, log_, accounts_,
+      [this] { return next_cid_.fetch_add(1, std::memory_order_relaxed); },
+      [this](std::function<void()> work) { return run_blocking(std::move(work)); },
+      [this] {
+        publish_info();
+        for_each_client([](client::Client& client) { client.send_info_update(); });
+      }});
+  return cluster_->open(options_);
+}
+
+void Server::start_cluster() {
+  cluster_->start(options_, *info_.load(), own_client_urls(), shards_);
+}
+
+std::vector<std::string> Server::own_client_urls() const {
+  if (!listen_) return {};
+  return client_urls_of(options_.host, client_port_, options_.client_advertise);
+}
+
+void Server::route_page(bool subscriptions, monitor::Source::Done<monitor::RoutePage> done) {
+  monitor::RoutePage page;
+  page.server_id = id_;
+  page.server_name = options_.server_name;
+  page.now = std::chrono::system_clock::now();
+  if (const auto& rules = options_.cluster.permissions) {
+    page.import_rules = {rules->publish.allow, rules->publish.deny};
+    page.export_rules = {rules->subscribe.allow, rules->subscribe.deny};
+  }
+  if (!cluster_) return done(std::move(page));
+  cluster_->routes(subscriptions, [page = std::move(page), done = std::move(done)](
+                                      std::vector<monitor::RouteInfo> routes) mutable {
+    page.routes = std::move(routes);
+    done(std::move(page));
+  });
 }
 
 monitor::ServerInfo Server::describe() const {
@@ -144,7 +181,7 @@ monitor::ServerInfo Server::describe() const {
   info.max_payload = options_.max_payload;
   info.max_pending = options_.max_pending;
   info.write_deadline = options_.write_deadline;
-  info.cluster.name = options_.cluster.name;
+  if (cluster_) cluster_->describe(info, options_);
   info.start = started_;
   info.shards = static_cast<int>(shards_.size());
   info.connections = connections_.load();
@@ -195,7 +232,11 @@ void Server::publish_info() {
   info->headers = !options_.no_header_support;
   info->auth_required = authenticator_.load()->announced();
   info->max_payload = options_.max_payload;
-  info->cluster = options_.cluster.name;
+  if (cluster_) {
+    info->cluster = cluster_->name();
+    info->cluster_dynamic = cluster_->name_is_made_up();
+    info->connect_urls = cluster_->client_urls();
+  }
   info->ldm = leaving_;
   info->impl = kImplName;
   info->impl_version = kVersion;
@@ -298,6 +339,7 @@ void Server::apply(config::Options options) {
   options_ = std::move(options);
   if (options_.server_name.empty()) options_.server_name = name;
   publish_settings();
+  if (cluster_) cluster_->reload(options_, own_client_urls());
   publish_info();
   for_each_client([this](client::Client& client) {
     client.apply(settings_.load());
@@ -321,6 +363,7 @@ void Server::lame_duck(std::function<void()> done) {
   log_.info("Entering lame duck mode, stop accepting new clients");
   asio::post(control_, [this, done = std::move(done)] {
     if (client_listener_) client_listener_->close();
+    if (cluster_) cluster_->lame_duck();
     publish_info();
     for_each_client([](client::Client& client) { client.send_info_update(); });
     auto grace = std::max(std::chrono::nanoseconds(0), options_.lame_duck_grace_period);
@@ -361,6 +404,7 @@ void Server::shutdown() {
   on_control([this] {
     lame_duck_timer_.cancel();
     if (monitor_) monitor_->stop();
+    if (cluster_) cluster_->stop();
     if (client_listener_) client_listener_->close();
   });
   control_work_.reset();

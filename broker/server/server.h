@@ -22,6 +22,7 @@
 #include "broker/client/host.h"
 #include "broker/config/options.h"
 #include "broker/monitor/monitor_server.h"
+#include "broker/server/cluster_service.h"
 #include "broker/server/listener.h"
 #include "broker/server/monitor_source.h"
 #include "broker/server/shard_state.h"
@@ -49,6 +50,7 @@ class Server final : public client::Host {
 
   [[nodiscard]] int client_port() const { return client_port_; }
   [[nodiscard]] int monitor_port() const { return monitor_port_; }
+  [[nodiscard]] int cluster_port() const { return cluster_ ? cluster_->port() : 0; }
   [[nodiscard]] const std::string& id() const { return id_; }
   [[nodiscard]] const config::Options& options() const { return options_; }
 
@@ -70,6 +72,11 @@ class Server final : public client::Host {
   void start_shards();
   Result<void> open_ports();
   Result<void> open_monitor();
+  Result<void> open_cluster();
+  void start_cluster();
+  void route_page(bool subscriptions, monitor::Source::Done<monitor::RoutePage> done);
+  // Where clients find this server.
+  [[nodiscard]] std::vector<std::string> own_client_urls() const;
   monitor::ServerInfo describe() const;
   monitor::Health health() const;
   void publish_settings();
@@ -102,6 +109,7 @@ class Server final : public client::Host {
   std::thread control_thread_;
   std::unique_ptr<Listener> client_listener_;
   asio::steady_timer lame_duck_timer_;
+  std::unique_ptr<ClusterService> cluster_;  // null: no cluster
   std::unique_ptr<MonitorSource> monitor_source_;
   std::unique_ptr<monitor::MonitorServer> monitor_;
   int client_port_ = 0;

@@ -13,6 +13,7 @@
 #include "broker/client/host.h"
 #include "broker/core/router.h"
 #include "broker/io/shard.h"
+#include "broker/route/host.h"
 
 namespace natrix::server {
 
@@ -43,6 +44,7 @@ class ShardState {
   core::Router router;
   client::ShardCounters counters;
   client::ShardContext context;
+  route::Counters route_counters;
   std::unordered_map<uint64_t, std::shared_ptr<client::Client>> clients;
   std::deque<ClosedClient> closed;
   std::map<std::string, client::Traffic, std::less<>> departed_traffic;  // by account
