@@ -6,8 +6,8 @@
 
 #include <algorithm>
 #include <asio/post.hpp>
-#include <charconv>
 
+#include "broker/config/address.h"
 #include "broker/route/cluster_post.h"
 
 namespace natrix::route {
@@ -32,19 +32,13 @@ std::set<std::string> dedicated_accounts(const config::Options& options) {
   return accounts;
 }
 
-// "host" or "host:port" of `cluster.advertise`.
+// `cluster.advertise`: where peers shall dial this server.
 void set_advertised(protocol::Info& info, const std::string& advertise) {
-  size_t colon = advertise.rfind(':');
-  std::string host = advertise;
-  bool has_port = colon != std::string::npos && advertise.find(']', colon) == std::string::npos &&
-                  (advertise.find(':') == colon || advertise[0] == '[');
-  if (has_port) {
-    host = advertise.substr(0, colon);
-    std::from_chars(advertise.data() + colon + 1, advertise.data() + advertise.size(), info.port);
-  }
-  if (host.size() > 2 && host.front() == '[') host = host.substr(1, host.size() - 2);
-  info.host = host;
-  info.ip = fmt::format("nats-route://{}/", host_port(host, info.port));
+  Result<config::HostPort> there = config::parse_advertise(advertise);
+  if (advertise.empty() || !there) return;
+  info.host = there->host;
+  if (there->port > 0) info.port = there->port;
+  info.ip = fmt::format("nats-route://{}/", host_port(info.host, info.port));
 }
 
 // What a change of makes all routes be made anew.
@@ -100,7 +94,8 @@ Cluster::Cluster(asio::io_context& control, const config::Options& options, prot
       host_(host),
       shards_(std::move(shards)),
       identity_(std::move(identity)),
-      own_addresses_(own_addresses(identity_.port)) {
+      port_(identity_.port),
+      own_addresses_(own_addresses(port_)) {
   identity_.lnoc = identity_.lnocu = true;
   apply(options);
 }
@@ -113,7 +108,10 @@ void Cluster::apply(const config::Options& options) {
   options_ = options;
   const config::ClusterOptions& cluster = options_.cluster;
   settings_ = Settings::from(options_);
-  if (!cluster.advertise.empty()) set_advertised(identity_, cluster.advertise);
+  identity_.host = cluster.host;
+  identity_.port = port_;
+  identity_.ip.clear();
+  set_advertised(identity_, cluster.advertise);
   identity_.auth_required = !cluster.authorization.user.empty();
   identity_.route_pool_size = std::max(0, cluster.pool_size);
   identity_.compression = "not supported";

@@ -163,6 +163,7 @@ class Cluster final : public Registrar, public std::enable_shared_from_this<Clus
   Host& host_;
   const std::vector<ShardContext*> shards_;
   protocol::Info identity_;
+  const int port_;  // of the route listener
   config::Options options_;
   std::shared_ptr<const Settings> settings_;
   std::unique_ptr<PeerTable> table_;

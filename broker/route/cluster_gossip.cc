@@ -2,8 +2,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 
+#include "broker/config/address.h"
 #include "broker/route/cluster.h"
 #include "broker/route/cluster_post.h"
 
@@ -28,24 +28,9 @@ std::string lower(std::string text) {
 
 // "nats-route://host:port/" of INFO.
 std::optional<config::Url> parse_route_url(std::string_view text) {
-  config::Url url;
-  size_t scheme = text.find("://");
-  if (scheme == std::string_view::npos) return std::nullopt;
-  url.scheme = text.substr(0, scheme);
-  text.remove_prefix(scheme + 3);
-  text = text.substr(0, text.find('/'));
-  size_t at = text.rfind('@');
-  if (at != std::string_view::npos) text.remove_prefix(at + 1);
-  size_t colon = text.rfind(':');
-  if (colon == std::string_view::npos || colon == 0) return std::nullopt;
-  url.host = text.substr(0, colon);
-  if (url.host.size() > 2 && url.host.front() == '[' && url.host.back() == ']') {
-    url.host = url.host.substr(1, url.host.size() - 2);
-  }
-  const char* end = text.data() + text.size();
-  auto [stop, code] = std::from_chars(text.data() + colon + 1, end, url.port);
-  if (code != std::errc() || stop != end || url.port <= 0 || url.port > 65535) return std::nullopt;
-  return url;
+  Result<config::Url> url = config::parse_url(text);
+  if (!url || url->port <= 0) return std::nullopt;
+  return std::move(*url);
 }
 
 }  // namespace

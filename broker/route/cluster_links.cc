@@ -34,8 +34,7 @@ void Cluster::consider(Link& link, const protocol::Connect& connect) {
 bool Cluster::is_ourselves(Link& link) {
   if (link.info.server_id == identity_.server_id) {
     if (link.target) {
-      host_.log().debug("Detected route to self, ignoring \"{}\"",
-                        host_port(link.target->url.host, link.target->url.port));
+      host_.log().debug("Detected route to self, ignoring \"{}\"", link.target->url.text());
       link.target->is_self = true;
     }
     close_link(link, CloseReason::kDuplicateRoute);

@@ -43,7 +43,7 @@ void Cluster::change_routes(const std::vector<config::Url>& routes) {
     if (!kept) gone.push_back(target);
   }
   for (const auto& target : gone) {
-    host_.log().info("Removed route {}", host_port(target->url.host, target->url.port));
+    host_.log().info("Removed route {}", target->url.text());
     for (auto& [rid, link] : links_) {
       bool its =
           link.target == target || (!target->peer_id.empty() && link.peer_id == target->peer_id);

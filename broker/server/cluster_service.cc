@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "broker/config/address.h"
 #include "broker/crypto/server_id.h"
 
 namespace natrix::server {
@@ -85,11 +86,9 @@ std::string global_address(const ifaddrs& one, bool ipv6) {
 
 std::vector<std::string> client_urls_of(const std::string& host, int port,
                                         const std::string& advertise) {
-  if (!advertise.empty()) {
-    size_t colon = advertise.rfind(':');
-    bool has_port = colon != std::string::npos && advertise.find(']', colon) == std::string::npos &&
-                    (advertise.find(':') == colon || advertise[0] == '[');
-    return {has_port ? advertise : route::host_port(advertise, port)};
+  if (Result<config::HostPort> there = config::parse_advertise(advertise);
+      !advertise.empty() && there) {
+    return {route::host_port(there->host, there->port > 0 ? there->port : port)};
   }
   if (!is_any(host)) return {route::host_port(host, port)};
   std::vector<std::string> urls;
@@ -129,7 +128,6 @@ void ClusterService::start(const config::Options& options, const protocol::Info&
   own_urls_ = std::move(own_urls);
   protocol::Info identity = info;
   identity.auth_required = false;
-  identity.host = options.cluster.host;
   identity.port = port();
   identity.cluster = name_;
   identity.cluster_dynamic = dynamic_;

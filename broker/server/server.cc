@@ -10,6 +10,7 @@
 
 #include "broker/base/assert.h"
 #include "broker/base/version.h"
+#include "broker/config/address.h"
 #include "broker/crypto/server_id.h"
 
 namespace natrix::server {
@@ -229,6 +230,11 @@ void Server::publish_info() {
   info->go = fmt::format("c++20 {} {}", kImplName, kVersion);
   info->host = options_.host;
   info->port = client_port_;
+  if (auto there = config::parse_advertise(options_.client_advertise);
+      !options_.client_advertise.empty() && there) {
+    info->host = there->host;
+    if (there->port > 0) info->port = there->port;
+  }
   info->headers = !options_.no_header_support;
   info->auth_required = authenticator_.load()->announced();
   info->max_payload = options_.max_payload;
