@@ -15,6 +15,7 @@ void Outbox::append(std::string_view lines) {
     } else {
       pending_ += lines;
     }
+    filled_.store(true, std::memory_order_release);
     if (!was_empty) return;
   }
   wake_();
@@ -22,6 +23,7 @@ void Outbox::append(std::string_view lines) {
 
 std::string Outbox::take() {
   std::lock_guard lock(mutex_);
+  filled_.store(false, std::memory_order_release);
   return std::exchange(pending_, {});
 }
 

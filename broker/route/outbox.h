@@ -6,6 +6,7 @@
 // Safe from any thread. Bounded: an outbox that is not emptied in time reports it (see overflowed).
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <mutex>
@@ -24,6 +25,8 @@ class Outbox {
   Outbox& operator=(const Outbox&) = delete;
 
   void append(std::string_view lines);
+  // Whether there is something to take. Who appended before is sure to be seen by those it told.
+  [[nodiscard]] bool filled() const { return filled_.load(std::memory_order_acquire); }
   // Everything appended since the last time; empties the outbox.
   std::string take();
   // Drops what is there and what comes later: the route is gone.
@@ -35,6 +38,7 @@ class Outbox {
   const size_t max_bytes_;
   const std::function<void()> wake_;
   std::mutex mutex_;
+  std::atomic<bool> filled_{false};
   std::string pending_;
   bool closed_ = false;
   bool overflowed_ = false;

@@ -81,6 +81,9 @@ Delivery RouteConnection::deliver(Subscription& sub, const Message& message,
   if (sub.filtered && settings_->permissions->delivery_denied(message.subject())) {
     return Delivery::kRefused;
   }
+  // Who subscribes and then asks must not be answered before the subscription is known there.
+  if (outbox_->filled()) [[unlikely]]
+    send_interest();
   bool with_header = message.header_size != 0 && peer_headers_;
   bool whole = with_header == (message.header_size != 0);
   uint32_t size = whole ? message.total_size : message.total_size - message.header_size;

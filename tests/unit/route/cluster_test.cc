@@ -22,6 +22,20 @@ config::Options routes_to(std::initializer_list<int> ports) {
   return options;
 }
 
+// Publishes "yes" to whoever asks.
+class Answerer final : public core::Receiver {
+ public:
+  explicit Answerer(Node& node) : node_(node) {}
+  core::Delivery deliver(subject::Subscription& sub, const core::Message& message,
+                         std::span<const std::string_view>) override {
+    node_.publish_soon(sub.shard, std::string(message.reply()), "yes");
+    return core::Delivery::kTaken;
+  }
+
+ private:
+  Node& node_;
+};
+
 constexpr int kFull = 4;  // a pool of three and the system account's
 
 TEST(Cluster, TwoServersFillTheirPool) {
@@ -58,6 +72,21 @@ TEST(Cluster, MessagesReachTheSubscribersOfPeers) {
         UnorderedElementsAre("x.1|back|hello", "x.2||NATS/1.0\r\n\r\nbody", "x.3||" + large));
   }
   EXPECT_EQ(a.publish("y", "nobody"), 0U);
+}
+
+// An answer finds its way although the asker subscribed only just before.
+TEST(Cluster, InterestIsKnownBeforeTheMessageThatNeedsIt) {
+  Node a("a");
+  Node b("b", routes_to({a.port()}));
+  Answerer service(b);
+  b.subscribe(service, "svc");
+  ASSERT_TRUE(eventually([&] { return a.remote_subscriptions() == 1; }));
+  Inbox inbox;
+  for (size_t i = 0; i < 300; ++i) {
+    std::string reply = "back." + std::to_string(i);
+    a.subscribe_and_publish(inbox, reply, "svc", i % 2);
+    ASSERT_TRUE(eventually([&] { return inbox.count() == i + 1; })) << i;
+  }
 }
 
 TEST(Cluster, InterestGoesAgain) {

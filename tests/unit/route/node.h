@@ -153,7 +153,7 @@ class Node final : public Host {
     return count;
   }
 
-  subject::Subscription* subscribe(Inbox& inbox, std::string_view subject,
+  subject::Subscription* subscribe(core::Receiver& inbox, std::string_view subject,
                                    std::string_view queue = {}, size_t shard = 0) {
     auto* sub = subject::Subscription::create(&inbox, static_cast<uint16_t>(shard),
                                               subject::Origin::kLocal, "1");
@@ -173,22 +173,32 @@ class Node final : public Host {
     });
   }
 
+  // In one go, as a client does that asks and waits for the answer.
+  void subscribe_and_publish(Inbox& inbox, std::string_view reply, std::string_view subject,
+                             size_t shard) {
+    auto* sub = subject::Subscription::create(&inbox, static_cast<uint16_t>(shard),
+                                              subject::Origin::kLocal, "1");
+    on_shard(*shards_[shard], [&] {
+      accounts_.global().index().insert(sub, reply, {});
+      shards_[shard]->subs.push_back(sub);
+      publish_here(shard, subject, "?", reply);
+    });
+  }
+
   uint32_t publish(std::string_view subject, std::string_view payload, std::string_view reply = {},
                    size_t header = 0, size_t shard = 0) {
-    std::string body = std::string(payload) + "\r\n";
-    core::Message message;
-    message.subject_data = subject.data();
-    message.subject_size = static_cast<uint32_t>(subject.size());
-    message.reply_data = reply.data();
-    message.reply_size = static_cast<uint32_t>(reply.size());
-    message.body = body.data();
-    message.header_size = static_cast<uint32_t>(header);
-    message.total_size = static_cast<uint32_t>(payload.size());
-    message.account = &accounts_.global();
     uint32_t deliveries = 0;
     on_shard(*shards_[shard],
-             [&] { deliveries = shards_[shard]->router.publish({}, message).deliveries; });
+             [&] { deliveries = publish_here(shard, subject, payload, reply, header); });
     return deliveries;
+  }
+
+  // From a delivery: published once that is done with.
+  void publish_soon(size_t shard, std::string subject, std::string payload) {
+    shards_[shard]->shard.post([this, shard, subject, payload] {
+      io::Turn turn(shards_[shard]->shard);
+      publish_here(shard, subject, payload);
+    });
   }
 
   // Host
@@ -242,6 +252,21 @@ class Node final : public Host {
       done.set_value();
     });
     done.get_future().wait();
+  }
+
+  uint32_t publish_here(size_t shard, std::string_view subject, std::string_view payload,
+                        std::string_view reply = {}, size_t header = 0) {
+    std::string body = std::string(payload) + "\r\n";
+    core::Message message;
+    message.subject_data = subject.data();
+    message.subject_size = static_cast<uint32_t>(subject.size());
+    message.reply_data = reply.data();
+    message.reply_size = static_cast<uint32_t>(reply.size());
+    message.body = body.data();
+    message.header_size = static_cast<uint32_t>(header);
+    message.total_size = static_cast<uint32_t>(payload.size());
+    message.account = &accounts_.global();
+    return shards_[shard]->router.publish({}, message).deliveries;
   }
 
   void accept_next() {
