@@ -308,6 +308,13 @@ Outcome<std::optional<WatchEvent>> ApiServer::next(WatchCursor& cursor,
   }
 }
 
+uint64_t ApiServer::wait_for_change(uint64_t seen, std::chrono::milliseconds wait) {
+  std::unique_lock lock(wakeup_->mutex);
+  wakeup_->changed.wait_for(lock, wait,
+                            [&] { return wakeup_->stopping || core_.store().revision() > seen; });
+  return core_.store().revision();
+}
+
 void ApiServer::stop() {
   {
     const std::lock_guard lock(wakeup_->mutex);

@@ -116,6 +116,10 @@ class ApiServer {
 
   bool collect_garbage();
 
+  // Blocks until there is a change after `seen`, `wait` has passed or the server stops. Returns the
+  // current revision.
+  uint64_t wait_for_change(uint64_t seen, std::chrono::milliseconds wait);
+
   // Ends all waiting; watches return nothing from then on.
   void stop();
   [[nodiscard]] bool stopping() const;

@@ -157,6 +157,8 @@ void prepare_create(const TypeInfo& type, Json& object, const StrategyContext& c
   } else if (kind == "PersistentVolumeClaim") {
     object["status"] = {{"phase", "Pending"}};
     object["metadata"]["finalizers"] = {"kubernetes.io/pvc-protection"};
+    // The default storage class, and the only one.
+    if (!object["spec"].contains("storageClassName")) object["spec"]["storageClassName"] = "local";
   } else if (kind == "Namespace") {
     object["spec"]["finalizers"] = {"kubernetes"};
     object["status"] = {{"phase", "Active"}};
