@@ -1,5 +1,6 @@
 #include "operator/controller/controller.h"
 
+#include "broker/base/assert.h"
 #include "operator/kube/url.h"
 
 namespace natrix::controller {

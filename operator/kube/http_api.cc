@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "broker/base/assert.h"
 #include "operator/kube/errors.h"
 #include "operator/kube/url.h"
 #include "operator/kube/watch_decoder.h"

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "broker/base/assert.h"
 #include "operator/base/timestamp.h"
 #include "operator/kube/errors.h"
 #include "operator/kube/resources.h"
