@@ -1,0 +1,91 @@
+#include "operator/main/options.h"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+namespace natrix::operator_main {
+namespace {
+
+Options parse(std::vector<std::string> words) {
+  words.insert(words.begin(), "natrix-operator");
+  std::vector<char*> argv;
+  for (std::string& word : words) argv.push_back(word.data());
+  return parse_command_line(static_cast<int>(argv.size()), argv.data());
+}
+
+TEST(Options, RunIsTheDefaultCommand) {
+  Options options = parse({});
+  EXPECT_EQ(options.command, Command::kRun);
+  EXPECT_EQ(options.metrics_address, ":8080");
+  EXPECT_EQ(options.workers, 4);
+  EXPECT_FALSE(options.leader_elect);
+  EXPECT_EQ(parse({"run"}).command, Command::kRun);
+  EXPECT_EQ(parse({"crd"}).command, Command::kCrd);
+  EXPECT_EQ(parse({"version"}).command, Command::kVersion);
+}
+
+TEST(Options, FlagsMeanTheSameWithAndWithoutTheWordRun) {
+  for (bool with_run : {false, true}) {
+    std::vector<std::string> words{"--kubeconfig=k",
+                                   "--context",
+                                   "c",
+                                   "-n",
+                                   "shop",
+                                   "--metrics-addr",
+                                   "off",
+                                   "--leader-elect",
+                                   "--leader-elect-namespace",
+                                   "l",
+                                   "--workers",
+                                   "7",
+                                   "--broker-image",
+                                   "nats:2.12",
+                                   "--api-qps",
+                                   "0.5",
+                                   "--api-burst",
+                                   "9",
+                                   "--log-format",
+                                   "json",
+                                   "--log-level",
+                                   "debug"};
+    if (with_run) words.insert(words.begin(), "run");
+    Options options = parse(words);
+    EXPECT_EQ(options.command, Command::kRun);
+    EXPECT_EQ(options.kubeconfig, "k");
+    EXPECT_EQ(options.context, "c");
+    EXPECT_EQ(options.ns, "shop");
+    EXPECT_EQ(options.metrics_address, "off");
+    EXPECT_TRUE(options.leader_elect);
+    EXPECT_EQ(options.leader_elect_namespace, "l");
+    EXPECT_EQ(options.workers, 7);
+    EXPECT_EQ(options.broker_image, "nats:2.12");
+    EXPECT_EQ(options.api_qps, 0.5);
+    EXPECT_EQ(options.api_burst, 9);
+    EXPECT_EQ(options.log_format, ops::LogFormat::kJson);
+    EXPECT_EQ(options.log_level, ops::Level::kDebug);
+  }
+}
+
+TEST(Options, WrongWordsEndWith2AndHelpWith0) {
+  for (std::vector<std::string> words :
+       std::vector<std::vector<std::string>>{{"--nope"},
+                                             {"nope"},
+                                             {"--workers", "0"},
+                                             {"--workers", "many"},
+                                             {"--api-qps", "-1"},
+                                             {"--log-level", "loud"},
+                                             {"crd", "run"}}) {
+    Options options = parse(words);
+    EXPECT_EQ(options.command, Command::kExit) << words.front();
+    EXPECT_EQ(options.exit_code, 2) << words.front();
+  }
+  for (const char* word : {"--help", "-h", "--version"}) {
+    Options options = parse({word});
+    EXPECT_EQ(options.command, Command::kExit) << word;
+    EXPECT_EQ(options.exit_code, 0) << word;
+  }
+}
+
+}  // namespace
+}  // namespace natrix::operator_main
