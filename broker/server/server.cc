@@ -121,14 +121,14 @@ Result<void> Server::open_monitor() {
 
 Result<void> Server::open_cluster() {
   if (options_.cluster.port == config::kNoPort) return {};
-  cluster_ = std::make_unique<ClusterService>(ClusterNeeds{
-      control_, log_, accounts_,
-      [this] { return next_cid_.fetch_add(1, std::memory_order_relaxed); },
-      [this](std::function<void()> work) { return run_blocking(std::move(work)); },
-      [this] {
-        publish_info();
-        for_each_client([](client::Client& client) { client.send_info_update(); });
-      }});
+  cluster_ = std::make_unique<ClusterService>(
+      ClusterNeeds{control_, log_, accounts_,
+                   [this] { return next_cid_.fetch_add(1, std::memory_order_relaxed); },
+                   [this](std::function<void()> work) { return run_blocking(std::move(work)); },
+                   [this] {
+                     publish_info();
+                     for_each_client([](client::Client& client) { client.send_info_update(); });
+                   }});
   return cluster_->open(options_);
 }
 
