@@ -19,15 +19,12 @@ BufferPool::~BufferPool() {
 SharedBytes* BufferPool::take_read_chunk() {
   if (read_chunks_.empty() && returned_.load(std::memory_order_relaxed) != nullptr) {
     SharedBytes* block = returned_.exchange(nullptr, std::memory_order_acquire);
-    while (block != nullptr) {
-      SharedBytes* next = block->next;
-      if (read_chunks_.size() < kIdleReadChunks) {
-        read_chunks_.push_back(block);
-      } else {
-        SharedBytes::free(block);
-      }
-      block = next;
+    uint32_t count = 0;
+    for (; block != nullptr; block = block->next) {
+      read_chunks_.push_back(block);
+      ++count;
     }
+    returned_count_.fetch_sub(count, std::memory_order_relaxed);
   }
   if (read_chunks_.empty()) return SharedBytes::allocate(kReadChunk, this);
   SharedBytes* block = read_chunks_.back();
@@ -37,6 +34,10 @@ SharedBytes* BufferPool::take_read_chunk() {
 }
 
 void BufferPool::give_back(SharedBytes* block) {
+  if (returned_count_.fetch_add(1, std::memory_order_relaxed) >= kIdleReadChunks) {
+    returned_count_.fetch_sub(1, std::memory_order_relaxed);
+    return SharedBytes::free(block);
+  }
   SharedBytes* head = returned_.load(std::memory_order_relaxed);
   do {
     block->next = head;
@@ -44,11 +45,16 @@ void BufferPool::give_back(SharedBytes* block) {
                                             std::memory_order_relaxed));
 }
 
+std::vector<char*>* BufferPool::idle_write_chunks(size_t size) {
+  if (size == kSmallWriteChunk) return &small_chunks_;
+  return size == kWriteChunk ? &chunks_ : nullptr;
+}
+
 char* BufferPool::take_write_chunk(size_t size) {
-  std::vector<char*>& idle = size == kSmallWriteChunk ? small_chunks_ : chunks_;
-  if (!idle.empty()) {
-    char* chunk = idle.back();
-    idle.pop_back();
+  std::vector<char*>* idle = idle_write_chunks(size);
+  if (idle != nullptr && !idle->empty()) {
+    char* chunk = idle->back();
+    idle->pop_back();
     return chunk;
   }
   void* memory = std::malloc(size);
@@ -57,9 +63,9 @@ char* BufferPool::take_write_chunk(size_t size) {
 }
 
 void BufferPool::return_write_chunk(char* chunk, size_t size) {
-  std::vector<char*>& idle = size == kSmallWriteChunk ? small_chunks_ : chunks_;
-  if ((size == kSmallWriteChunk || size == kWriteChunk) && idle.size() < kIdleWriteChunks) {
-    idle.push_back(chunk);
+  std::vector<char*>* idle = idle_write_chunks(size);
+  if (idle != nullptr && idle->size() < kIdleWriteChunks) {
+    idle->push_back(chunk);
   } else {
     std::free(chunk);
   }

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "broker/io/shared_bytes.h"
@@ -26,17 +27,24 @@ class BufferPool final : public BytesHome {
   // A chunk of kReadChunk bytes with one reference.
   SharedBytes* take_read_chunk();
   void give_back(SharedBytes* block) override;
+  // Those kept for later, on the shard.
+  [[nodiscard]] size_t idle_read_chunks() const {
+    return read_chunks_.size() + returned_count_.load(std::memory_order_relaxed);
+  }
 
-  // Write chunks are plain memory of one of the two sizes.
+  // Write chunks are plain memory; those of the two usual sizes are kept for later.
   char* take_write_chunk(size_t size);
   void return_write_chunk(char* chunk, size_t size);
 
  private:
-  static constexpr size_t kIdleReadChunks = 8;
+  static constexpr uint32_t kIdleReadChunks = 8;
   static constexpr size_t kIdleWriteChunks = 32;
+
+  std::vector<char*>* idle_write_chunks(size_t size);
 
   std::vector<SharedBytes*> read_chunks_;
   std::atomic<SharedBytes*> returned_{nullptr};  // pushed by any thread, emptied by the shard
+  std::atomic<uint32_t> returned_count_{0};      // at least as many as are in it
   std::vector<char*> small_chunks_, chunks_;
 };
 

@@ -75,9 +75,8 @@ void Connection::read_some() {
   if (state_ == State::kLingering) return linger();
   for (int round = 0; round < kReadsPerRound; ++round) {
     if (state_ != State::kOpen || paused_ || stalled_) return;
-    SharedBytes& block = large_ ? *large_.get() : *shard_.read_chunk();
-    size_t have = large_ ? large_size_ : carry_size_;
-    if (!large_ && have > 0) std::memcpy(block.data(), carry_.get(), have);
+    size_t have = 0;
+    SharedBytes& block = begun(have);
     size_t room = block.capacity() - have;
     IoResult result = stream_->read({block.data() + have, room});
     if (result.status == IoStatus::kWouldBlock) break;
@@ -89,12 +88,23 @@ void Connection::read_some() {
   wait_readable();
 }
 
+// The block that the next bytes go to, with the `have` bytes of an unfinished operation in front.
+SharedBytes& Connection::begun(size_t& have) {
+  have = large_ ? large_size_ : carry_size_;
+  if (large_) return *large_.get();
+  SharedBytes& block = *shard_.read_chunk();
+  if (have > 0) std::memcpy(block.data(), carry_.get(), have);
+  return block;
+}
+
 // Presents `size` bytes at the start of the block and keeps what is left over.
 bool Connection::feed(SharedBytes& block, size_t size) {
-  if (large_ && size < block.capacity()) {
+  if (large_ && large_known_ && size < block.capacity()) {
     large_size_ = size;
     return true;
   }
+  // The bytes must outlive the call, even if the connection is closed in it.
+  BytesRef presented = std::move(large_);
   Consumed consumed;
   {
     Turn turn(shard_);
@@ -108,10 +118,11 @@ bool Connection::feed(SharedBytes& block, size_t size) {
   size_t left = size - consumed.bytes;
   NATRIX_ASSERT(consumed.bytes <= size, "no more is consumed than arrived");
   std::unique_ptr<char[]> carry;
-  BytesRef large;
-  if (consumed.wanted > BufferPool::kReadChunk) {
-    large = BytesRef::adopt(SharedBytes::allocate(consumed.wanted));
-    std::memcpy(large->data(), rest, left);
+  large_known_ = consumed.wanted != 0;
+  if (left >= BufferPool::kReadChunk || consumed.wanted > BufferPool::kReadChunk) {
+    // More than a chunk: collected in a block of its own, which grows while the size is unknown.
+    large_ = BytesRef::adopt(SharedBytes::allocate(std::max(consumed.wanted, left * 2)));
+    std::memcpy(large_->data(), rest, left);
     large_size_ = left;
     left = 0;
   } else if (left > 0) {
@@ -120,7 +131,6 @@ bool Connection::feed(SharedBytes& block, size_t size) {
   }
   carry_ = std::move(carry);
   carry_size_ = left;
-  large_ = std::move(large);
   return true;
 }
 
@@ -131,11 +141,11 @@ void Connection::pause_reading() {
 void Connection::resume_reading() {
   if (!paused_) return;
   paused_ = false;
-  if (carry_size_ > 0 && state_ == State::kOpen) {
+  if (state_ == State::kOpen) {
     // Operations may be waiting whole in what was read before the pause.
-    SharedBytes& block = *shard_.read_chunk();
-    std::memcpy(block.data(), carry_.get(), carry_size_);
-    if (!feed(block, carry_size_)) return;
+    size_t have = 0;
+    SharedBytes& block = begun(have);
+    if (have > 0 && !feed(block, have)) return;
   }
   wait_readable();
 }
@@ -239,8 +249,11 @@ void Connection::arm_timer() {
 void Connection::timer_fired() {
   armed_for_ = Clock::time_point::max();
   Clock::time_point now = Clock::now();
-  if (state_ == State::kLingering) return finish();
   if (state_ == State::kClosed) return;
+  if (state_ == State::kLingering) {
+    // It may be the timer of before, which fired just as the connection began to linger.
+    return now >= wake_at_ ? finish() : arm_timer();
+  }
   if (blocked_since_ != Clock::time_point::max() &&
       now - blocked_since_ >= limits_.write_deadline) {
     return close(CloseReason::kSlowConsumerWriteDeadline);

@@ -95,6 +95,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   enum class State : uint8_t { kOpen, kLingering, kClosed };
   void wait_readable();
   void read_some();
+  SharedBytes& begun(size_t& have);
   bool feed(SharedBytes& block, size_t size);
   void linger();
   void mark_dirty();
@@ -128,6 +129,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool paused_ = false;
   bool stalled_ = false;
   bool dirty_ = false;
+  bool large_known_ = false;  // large_ is as large as its operation
 };
 
 }  // namespace natrix::io

@@ -25,7 +25,7 @@ Shard::Shard(unsigned id, EpochDomain& epochs)
 
 Shard::~Shard() {
   stop();
-  open_mail();
+  discard_mail();
   limbo_.free_up_to(~Epoch{0});
   if (read_chunk_ != nullptr) read_chunk_->release();
   epochs_.remove(&epoch_slot_);
@@ -79,10 +79,15 @@ bool Shard::run_by_sender() {
   flush_dirty();
   run_by_sender_ = false;
   current_shard = caller;
+  if (!dirty_.empty() && !flush_posted_) {  // made by the flush itself
+    flush_posted_ = true;
+    post([this] { flush_dirty(); });
+  }
   return true;
 }
 
-void Shard::open_mail() {
+// Empties the box; what was in it, oldest first.
+Mail* Shard::take_mail() {
   Mail* newest = mail_.exchange(nullptr, std::memory_order_acquire);
   Mail* oldest = nullptr;
   while (newest != nullptr) {
@@ -91,10 +96,23 @@ void Shard::open_mail() {
     oldest = newest;
     newest = next;
   }
-  while (oldest != nullptr) {
-    std::unique_ptr<Mail> mail(oldest);
-    oldest = oldest->next_;
+  return oldest;
+}
+
+void Shard::open_mail() {
+  for (Mail* next = take_mail(); next != nullptr;) {
+    std::unique_ptr<Mail> mail(next);
+    next = next->next_;
     mail->open(*this);
+    backlog_.fetch_sub(1, std::memory_order_relaxed);
+  }
+}
+
+void Shard::discard_mail() {
+  NATRIX_ASSERT(!thread_.joinable(), "mail is discarded when the shard has stopped");
+  for (Mail* next = take_mail(); next != nullptr;) {
+    std::unique_ptr<Mail> mail(next);
+    next = next->next_;
     backlog_.fetch_sub(1, std::memory_order_relaxed);
   }
 }

@@ -63,9 +63,12 @@ class Shard {
   EpochDomain& epochs() { return epochs_; }
 
   void start();
-  // Ends the loop after the handlers that are ready and joins the thread. Not from the shard
-  // itself.
+  // Ends the loop after the handler that runs and joins the thread. Not from the shard itself.
   void stop();
+  // Throws away what was sent and not opened. Mail may hold bytes of other shards' pools: of
+  // several shards all are stopped first, then the mail of all is discarded, then they are
+  // destroyed.
+  void discard_mail();
   // The shard whose thread calls, null on other threads.
   static Shard* current();
 
@@ -106,6 +109,7 @@ class Shard {
   friend class Turn;
   void loop();
   bool run_by_sender();
+  Mail* take_mail();
   void open_mail();
   void flush_dirty();
   void schedule_reclaim();

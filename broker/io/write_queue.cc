@@ -16,10 +16,23 @@ void WriteQueue::add_chunk(size_t size) {
 }
 
 void WriteQueue::append_shared(SharedBytes* block, std::string_view bytes) {
+  if (bytes.empty()) return;
+  Segment rest;
+  if (tail_ != limit_) {
+    // What is free in the last chunk serves the next write: ownership moves behind the block.
+    rest = segments_.back();
+    if (rest.size != 0) {
+      segments_.back().chunk = nullptr;
+    } else {
+      segments_.pop_back();
+    }
+    rest.data = tail_;
+    rest.size = 0;
+  }
   block->retain();
   segments_.push_back({const_cast<char*>(bytes.data()), bytes.size(), nullptr, 0, block});
   size_ += bytes.size();
-  tail_ = limit_ = nullptr;
+  if (rest.chunk != nullptr) segments_.push_back(rest);
 }
 
 size_t WriteQueue::gather(std::span<iovec> out) const {
@@ -34,7 +47,7 @@ size_t WriteQueue::gather(std::span<iovec> out) const {
 void WriteQueue::release(Segment& segment) {
   if (segment.shared != nullptr) {
     segment.shared->release();
-  } else {
+  } else if (segment.chunk != nullptr) {
     pool_.return_write_chunk(segment.chunk, segment.chunk_size);
   }
 }

@@ -37,6 +37,7 @@ class WriteQueue {
     size_ += size;
   }
   void append(std::string_view bytes) {
+    if (bytes.empty()) return;
     std::memcpy(reserve(bytes.size()), bytes.data(), bytes.size());
     commit(bytes.size());
   }
@@ -56,7 +57,7 @@ class WriteQueue {
   struct Segment {
     char* data = nullptr;  // of a chunk: the next byte to send
     size_t size = 0;
-    char* chunk = nullptr;  // owned memory, or null with `shared`
+    char* chunk = nullptr;  // owned memory; null with `shared` or when a later segment owns it
     size_t chunk_size = 0;
     SharedBytes* shared = nullptr;
   };
