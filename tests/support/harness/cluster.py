@@ -13,9 +13,11 @@ def free_port():
 
 class Cluster:
     """`size` servers n1, n2, ...; every one but the first knows only the first (`gossip`), or each
-    knows all, itself included. `extra` is configuration text for all."""
+    knows all, itself included. `extra` is configuration text for all. `programs` are the binaries of
+    the members where they are not the tested one (None)."""
 
-    def __init__(self, start, size=3, gossip=True, extra="", cluster_extra="", name="test"):
+    def __init__(self, start, size=3, gossip=True, extra="", cluster_extra="", name="test", programs=()):
+        programs = [*programs, *[None] * (size - len(programs))]
         self.route_ports = [free_port() for _ in range(size)]
         self.client_ports = [free_port() for _ in range(size)]
         self.nodes = []
@@ -36,7 +38,7 @@ class Cluster:
                 }}
                 {extra}"""
             base = BASE_CONFIG.replace("port: -1", f"port: {self.client_ports[number]}", 1)
-            self.nodes.append(start(config, base=base, name=f"n{number + 1}"))
+            self.nodes.append(start(config, base=base, name=f"n{number + 1}", program=programs[number]))
         self.wait_meshed()
 
     def __getitem__(self, index):

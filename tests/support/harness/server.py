@@ -21,6 +21,13 @@ def binary():
     return os.environ.get("NATRIX_BROKER") or str(ROOT / "build/bin/nats-server")
 
 
+def nats_server():
+    """The real one, which bench/get-nats-server fetches: $NATS_SERVER or the cache; None without."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    path = os.environ.get("NATS_SERVER") or str(cache / "natrix/bin/nats-server")
+    return path if os.access(path, os.X_OK) else None
+
+
 def wait_until(condition, timeout=10.0, what="the condition", interval=0.02):
     """Polls until `condition()` is truthy and returns that value; fails loudly otherwise."""
     deadline = time.monotonic() + timeout
@@ -37,13 +44,15 @@ class Server:
     """One process. `config` is the text of a configuration file (ports as -1 unless given), `args`
     are further flags. Ports are read from the ports file, so nothing is ever fixed."""
 
-    def __init__(self, folder, config="", args=(), name="server", ports=True, wait=True, env=None):
+    def __init__(self, folder, config="", args=(), name="server", ports=True, wait=True, env=None,
+                 program=None):
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.name = name
         self.config = config
         self.args = list(args)
         self.env = env or {}
+        self.program = program or binary()
         self.config_path = self.folder / f"{name}.conf"
         self.log_path = self.folder / f"{name}.log"
         self.process = None
@@ -54,7 +63,7 @@ class Server:
     # --- life
 
     def command(self):
-        command = [binary()]
+        command = [self.program]
         if self.config or self._write_ports:
             text = self.config
             if self._write_ports:
