@@ -38,6 +38,7 @@ class WriteQueue {
   }
   void append(std::string_view bytes) {
     if (bytes.empty()) return;
+    if (bytes.empty()) return;
     std::memcpy(reserve(bytes.size()), bytes.data(), bytes.size());
     commit(bytes.size());
   }

@@ -23,7 +23,7 @@ T* create_with_text(std::string_view text) {
   void* memory = std::malloc(sizeof(T) + text.size());
   if (memory == nullptr) throw std::bad_alloc();
   T* object = new (memory) T;
-  std::memcpy(static_cast<void*>(object + 1), text.data(), text.size());
+  if (!text.empty()) std::memcpy(static_cast<void*>(object + 1), text.data(), text.size());
   return object;
 }
 

@@ -29,7 +29,7 @@ Subscription* Subscription::create(core::Receiver* receiver, uint16_t shard, Ori
   sub->shard = shard;
   sub->origin = origin;
   sub->sid_size = static_cast<uint16_t>(sid.size());
-  std::memcpy(static_cast<void*>(sub + 1), sid.data(), sid.size());
+  if (!sid.empty()) std::memcpy(static_cast<void*>(sub + 1), sid.data(), sid.size());
   return sub;
 }
 
