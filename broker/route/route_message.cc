@@ -19,7 +19,7 @@ namespace {
 constexpr uint32_t kShareFrom = 4 * 1024;
 
 char* put(char* to, std::string_view text) {
-  std::memcpy(to, text.data(), text.size());
+  if (!text.empty()) std::memcpy(to, text.data(), text.size());
   return to + text.size();
 }
 
