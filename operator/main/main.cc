@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "broker/base/version.h"
+#include "operator/main/local.h"
 #include "operator/main/options.h"
 #include "operator/main/run.h"
 #include "operator/model/crd.h"
@@ -24,11 +25,15 @@ int main(int argc, char** argv) {
       fmt::print("{}", natrix::model::to_yaml(natrix::model::cluster_crd()));
       return 0;
     case Command::kRun:
+    case Command::kLocal:
       break;
   }
   natrix::operator_main::StopRequest stop;
   natrix::ops::Log log;
   log.set_format(options.log_format);
   log.set_level(options.log_level);
+  if (options.command == Command::kLocal) {
+    return natrix::operator_main::run_local(options, stop, log);
+  }
   return natrix::operator_main::run(options, stop, log);
 }

@@ -1,6 +1,10 @@
 #include "operator/main/options.h"
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <filesystem>
 
 #include "broker/base/version.h"
 
@@ -52,6 +56,59 @@ void add_run_flags(CLI::App& app, Options& options) {
   add_log_flags(app, options);
 }
 
+// What the user's programs keep between runs (XDG base directory specification).
+std::string default_data_directory() {
+  if (const char* state = std::getenv("XDG_STATE_HOME"); state && *state) {
+    return std::string(state) + "/natrix/local";
+  }
+  const char* home = std::getenv("HOME");
+  return std::string(home && *home ? home : ".") + "/.local/state/natrix/local";
+}
+
+std::string default_broker() {
+  std::error_code error;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
+  return error ? "natrix-broker" : (self.parent_path() / "natrix-broker").string();
+}
+
+void add_local_flags(CLI::App& app, Options& options) {
+  LocalOptions& local = options.local;
+  local.data_directory = default_data_directory();
+  local.broker = default_broker();
+  app.add_option("-f,--filename", local.manifests,
+                 "manifest to apply at the start; may be given more than once")
+      ->check(CLI::ExistingFile);
+  app.add_option("--port", local.api_port,
+                 "port of the Kubernetes API on 127.0.0.1, 0: any free one")
+      ->check(CLI::Range(0, 65535))
+      ->capture_default_str();
+  app.add_option("--data-dir", local.data_directory,
+                 "where volumes of claims are kept; one program at a time")
+      ->capture_default_str();
+  app.add_option("--broker", local.broker, "program that NATS images stand for")
+      ->check(CLI::ExistingFile)
+      ->capture_default_str();
+  app.add_option("--image", local.images,
+                 "NAME=PATH: program that images with this name stand for, whatever their registry "
+                 "and tag; may be given more than once");
+  app.add_option("--metrics-addr", local.metrics_address,
+                 "where the operator serves /metrics, /healthz and /readyz; off: nowhere (default: "
+                 "port 8080 on a loopback address of its own)");
+  app.add_option("--workers", options.workers, "clusters worked on at the same time")
+      ->check(CLI::Range(1, 64))
+      ->capture_default_str();
+  add_log_flags(app, options);
+}
+
+// Flags of `run` may stand without that word, but before other words they would do nothing.
+std::string misplaced_flag(const CLI::App& app, const CLI::App& run) {
+  if (app.get_subcommands().empty() || run.parsed()) return "";
+  for (const CLI::Option* option : app.get_options()) {
+    if (option->count() > 0) return option->get_name();
+  }
+  return "";
+}
+
 }  // namespace
 
 Options parse_command_line(int argc, char** argv) {
@@ -63,12 +120,17 @@ Options parse_command_line(int argc, char** argv) {
   CLI::App* run = app.add_subcommand("run",
                                      "manage the NatsClusters of a Kubernetes API server "
                                      "(what happens without a command)");
+  CLI::App* local = app.add_subcommand(
+      "local",
+      "run clusters on this machine, without Kubernetes: the same operator, an API server "
+      "in memory, pods as processes");
   CLI::App* crd =
       app.add_subcommand("crd", "print the CustomResourceDefinition, for kubectl apply");
   CLI::App* version = app.add_subcommand("version", "print the version");
   // The same flags with and without the word `run`.
   add_run_flags(app, options);
   add_run_flags(*run, options);
+  add_local_flags(*local, options);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -76,6 +138,14 @@ Options parse_command_line(int argc, char** argv) {
     options.exit_code = app.exit(error) == 0 ? 0 : 2;
     return options;
   }
+  if (const std::string flag = misplaced_flag(app, *run); !flag.empty()) {
+    fmt::print(stderr, "{}: put it after \"{}\"\n", flag,
+               app.get_subcommands().front()->get_name());
+    options.command = Command::kExit;
+    options.exit_code = 2;
+    return options;
+  }
+  if (local->parsed()) options.command = Command::kLocal;
   if (crd->parsed()) options.command = Command::kCrd;
   if (version->parsed()) options.command = Command::kVersion;
   return options;

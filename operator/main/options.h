@@ -2,12 +2,23 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "operator/base/log.h"
 
 namespace natrix::operator_main {
 
-enum class Command { kRun, kCrd, kVersion, kExit };
+enum class Command { kRun, kLocal, kCrd, kVersion, kExit };
+
+// Of `natrix-operator local`.
+struct LocalOptions {
+  std::vector<std::string> manifests;
+  int api_port = 0;                 // 0: any free one
+  std::string data_directory;       // default: $XDG_STATE_HOME/natrix/local
+  std::string broker;               // default: natrix-broker beside this program
+  std::vector<std::string> images;  // NAME=PATH
+  std::string metrics_address;      // empty: port 8080 on the address of this run
+};
 
 struct Options {
   Command command = Command::kRun;
@@ -23,6 +34,7 @@ struct Options {
   std::string broker_image;  // empty: the one released with this operator
   double api_qps = 20;
   int api_burst = 30;
+  LocalOptions local;
   ops::LogFormat log_format = ops::LogFormat::kLogfmt;
   ops::Level log_level = ops::Level::kInfo;
 };

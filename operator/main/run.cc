@@ -15,7 +15,7 @@
 #include "operator/kube/cpprest/transport.h"
 #include "operator/kube/http_api.h"
 #include "operator/leader/elector.h"
-#include "operator/metrics/probes.h"
+#include "operator/main/pages.h"
 #include "operator/reconcile/cluster_reconciler.h"
 
 namespace natrix::operator_main {
@@ -106,20 +106,9 @@ class Program {
 
  private:
   bool serve_pages() {
-    if (options_.metrics_address == "off") return true;
-    metrics::Probes probes{.live = {},
-                           .ready = {{"watches", [this] {
-                                        std::string missing = controller_.unsynced();
-                                        return missing.empty() ? missing : "waiting for " + missing;
-                                      }}}};
-    auto listener = metrics::serve_probes(options_.metrics_address, metrics_, std::move(probes));
-    if (!listener) {
-      log_.error("cannot serve /metrics", {{"error", listener.error().message},
-                                           {"remedy", "choose another --metrics-addr, or off"}});
-      return false;
-    }
-    pages_ = std::move(*listener);
-    log_.info("serving /metrics, /healthz and /readyz", {{"port", pages_->port()}});
+    auto served = operator_main::serve_pages(options_.metrics_address, metrics_, controller_, log_);
+    if (!served) return false;
+    pages_ = std::move(*served);
     return true;
   }
 

@@ -86,6 +86,7 @@ Result<std::unique_ptr<Process>> Container::launch(Command command) {
   command.output = *output;
   Result<std::unique_ptr<Process>> process = pod_.agent.processes.start(command);
   close(*output);
+  if (!process) return process;
   const std::lock_guard lock(log_mutex_);
   previous_log_ = std::move(log_);
   log_ = std::move(log);

@@ -31,6 +31,15 @@ std::string previous_path(const std::string& path) {
   return path + ".1";
 }
 
+std::string read_part(const std::string& path, uint64_t skip, uint64_t size) {
+  std::ifstream file(path, std::ios::binary);
+  file.seekg(static_cast<std::streamoff>(skip));
+  std::string out(size, '\0');
+  file.read(out.data(), static_cast<std::streamsize>(size));
+  out.resize(static_cast<size_t>(file.gcount()));
+  return out;
+}
+
 }  // namespace
 
 LogFile::LogFile(std::string path, size_t limit) : path_(std::move(path)), limit_(limit) {
@@ -89,20 +98,11 @@ void LogFile::write_raw(const std::string& bytes) {
   if (written > 0) end_ += static_cast<uint64_t>(written);
 }
 
-std::string LogFile::read_from(const std::string& path, uint64_t skip) const {
-  std::ifstream file(path, std::ios::binary);
-  file.seekg(static_cast<std::streamoff>(skip));
-  std::string out(limit_ + kMaxLine + 64, '\0');
-  file.read(out.data(), static_cast<std::streamsize>(out.size()));
-  out.resize(static_cast<size_t>(file.gcount()));
-  return out;
-}
-
 std::string LogFile::read_all(uint64_t& position) const {
   const std::lock_guard lock(mutex_);
   std::string out;
-  if (previous_size_ > 0) out = read_from(previous_path(path_), 0);
-  out += read_from(path_, 0);
+  if (previous_size_ > 0) out = read_part(previous_path(path_), 0, previous_size_);
+  out += read_part(path_, 0, end_ - start_);
   position = end_;
   return out;
 }
@@ -112,10 +112,12 @@ std::string LogFile::read_more(uint64_t& position, std::chrono::milliseconds wai
   changed_.wait_for(lock, wait, [&] { return end_ > position || closed_; });
   if (end_ <= position) return "";
   std::string out;
-  if (position < start_ && start_ - position <= previous_size_) {
-    out = read_from(previous_path(path_), previous_size_ - (start_ - position));
+  if (position < start_) {
+    const uint64_t missed = std::min(start_ - position, previous_size_);
+    out = read_part(previous_path(path_), previous_size_ - missed, missed);
+    position = start_;
   }
-  out += read_from(path_, position > start_ ? position - start_ : 0);
+  out += read_part(path_, position - start_, end_ - position);
   position = end_;
   return out;
 }

@@ -42,7 +42,6 @@ class LogFile {
  private:
   void write_line(std::string_view text);
   void write_raw(const std::string& bytes);
-  [[nodiscard]] std::string read_from(const std::string& path, uint64_t skip) const;
 
   const std::string path_;
   const size_t limit_;

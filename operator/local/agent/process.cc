@@ -5,7 +5,6 @@
 #include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -17,6 +16,10 @@
 #include <future>
 #include <mutex>
 #include <thread>
+
+extern "C" {
+#include <sys/pidfd.h>  // glibc 2.36 forgets to say that these are C functions
+}
 
 namespace natrix::agent {
 
@@ -130,7 +133,12 @@ std::optional<ExitStatus> Process::wait(std::chrono::milliseconds wait) {
   pollfd exited{pidfd_, POLLIN, 0};
   if (poll(&exited, 1, static_cast<int>(wait.count())) <= 0) return std::nullopt;
   siginfo_t info{};
-  if (waitid(P_PIDFD, static_cast<id_t>(pidfd_), &info, WEXITED) != 0) return std::nullopt;
+  if (waitid(P_PIDFD, static_cast<id_t>(pidfd_), &info, WEXITED | WNOWAIT) != 0) {
+    return std::nullopt;
+  }
+  // Not collected yet, so the number still means this group.
+  kill(-pid_, SIGKILL);
+  waitid(P_PIDFD, static_cast<id_t>(pidfd_), &info, WEXITED);
   const bool killed = info.si_code != CLD_EXITED;
   status_ = ExitStatus{killed ? 128 + info.si_status : info.si_status, killed ? info.si_status : 0};
   return status_;

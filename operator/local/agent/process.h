@@ -31,7 +31,8 @@ struct ExitStatus {
   int signal = 0;  // 0: exited by itself
 };
 
-// One child. Used by one thread. Destroying it kills the child (SIGKILL) and collects it.
+// One child. Used by one thread. Destroying it kills the child (SIGKILL) and collects it. What the
+// child has started in its process group is killed when the child has ended, as in a container.
 class Process {
  public:
   Process(pid_t pid, int pidfd) : pid_(pid), pidfd_(pidfd) {}
@@ -40,6 +41,8 @@ class Process {
   Process& operator=(const Process&) = delete;
 
   [[nodiscard]] pid_t pid() const { return pid_; }
+  // Readable when the child has exited; valid as long as this object.
+  [[nodiscard]] int descriptor() const { return pidfd_; }
   // The exit status once there is one; waits for it at most `wait`.
   std::optional<ExitStatus> wait(std::chrono::milliseconds wait);
   void signal(int number);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <vector>
 
 namespace natrix::operator_main {
@@ -85,6 +86,35 @@ TEST(Options, WrongWordsEndWith2AndHelpWith0) {
     EXPECT_EQ(options.command, Command::kExit) << word;
     EXPECT_EQ(options.exit_code, 0) << word;
   }
+}
+
+TEST(Options, LocalHasFlagsOfItsOwn) {
+  Options options = parse({"local", "--port", "7001", "--data-dir", "d", "--broker", "/bin/true",
+                           "--image", "a=b", "--image", "c=d", "--metrics-addr", "off", "-f",
+                           "/dev/null", "-f", "/etc/passwd"});
+  EXPECT_EQ(options.command, Command::kLocal);
+  EXPECT_EQ(options.local.api_port, 7001);
+  EXPECT_EQ(options.local.data_directory, "d");
+  EXPECT_EQ(options.local.broker, "/bin/true");
+  EXPECT_EQ(options.local.images, (std::vector<std::string>{"a=b", "c=d"}));
+  EXPECT_EQ(options.local.metrics_address, "off");
+  EXPECT_EQ(options.local.manifests, (std::vector<std::string>{"/dev/null", "/etc/passwd"}));
+}
+
+TEST(Options, LocalKeepsItsDataWithTheUsersState) {
+  setenv("XDG_STATE_HOME", "/state", 1);
+  EXPECT_EQ(parse({"local"}).local.data_directory, "/state/natrix/local");
+  unsetenv("XDG_STATE_HOME");
+  setenv("HOME", "/home/u", 1);
+  EXPECT_EQ(parse({"local"}).local.data_directory, "/home/u/.local/state/natrix/local");
+}
+
+TEST(Options, FlagsOfRunAreRefusedBeforeOtherCommands) {
+  for (const char* command : {"local", "crd", "version"}) {
+    EXPECT_EQ(parse({"--workers", "3", command}).exit_code, 2) << command;
+  }
+  EXPECT_EQ(parse({"local", "-f", "/no/such/file"}).exit_code, 2);
+  EXPECT_EQ(parse({"local", "--kubeconfig", "k"}).exit_code, 2);
 }
 
 }  // namespace
