@@ -9,6 +9,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <vector>
 
 namespace natrix::server {
 
@@ -27,37 +28,58 @@ int port_of(int fd) {
                                        : ntohs(reinterpret_cast<sockaddr_in&>(address).sin_port);
 }
 
+// Every interface means both families, as with nats-server, whichever of its names was used. A
+// machine without IPv6 gets IPv4 alone.
+std::vector<std::string> hosts_to_try(const std::string& host) {
+  if (host.empty() || host == "0.0.0.0" || host == "::") return {"::", "0.0.0.0"};
+  return {host};
+}
+
+// -1 and errno when it cannot be had.
+int listening_socket(const addrinfo& address) {
+  int fd = ::socket(address.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return -1;
+  int on = 1, off = 0;
+  ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+  if (address.ai_family == AF_INET6) {
+    ::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+  }
+  if (::bind(fd, address.ai_addr, address.ai_addrlen) == 0 && ::listen(fd, kBacklog) == 0) {
+    return fd;
+  }
+  int problem = errno;
+  ::close(fd);
+  errno = problem;
+  return -1;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Listener>> Listener::open(asio::io_context& context, const std::string& host,
                                                  int port, OnAccept on_accept) {
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
-  addrinfo* found = nullptr;
-  std::string service = std::to_string(port < 0 ? 0 : port);
-  int code = ::getaddrinfo(host.empty() ? nullptr : host.c_str(), service.c_str(), &hints, &found);
-  if (code != 0) {
-    return fail(fmt::format("cannot listen on {}:{}: {}", host, port, ::gai_strerror(code)));
-  }
-  std::unique_ptr<addrinfo, void (*)(addrinfo*)> addresses(found, ::freeaddrinfo);
   std::string problem = "no address";
-  for (addrinfo* a = found; a != nullptr; a = a->ai_next) {
-    int fd = ::socket(a->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0) {
-      problem = std::strerror(errno);
+  for (const std::string& name : hosts_to_try(host)) {
+    addrinfo hints{};
+    hints.ai_socktype = SOCK_STREAM;
+    hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
+    addrinfo* found = nullptr;
+    int code =
+        ::getaddrinfo(name.c_str(), std::to_string(port < 0 ? 0 : port).c_str(), &hints, &found);
+    if (code != 0) {
+      problem = ::gai_strerror(code);
       continue;
     }
-    int on = 1, off = 0;
-    ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    if (a->ai_family == AF_INET6) {
-      ::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+    std::unique_ptr<addrinfo, void (*)(addrinfo*)> addresses(found, ::freeaddrinfo);
+    for (addrinfo* a = found; a != nullptr; a = a->ai_next) {
+      int fd = listening_socket(*a);
+      if (fd >= 0)
+        return std::make_unique<Listener>(context, fd, port_of(fd), std::move(on_accept));
+      problem = std::strerror(errno);
+      // Taken is taken: the other family alone would be half a listener.
+      if (errno == EADDRINUSE || errno == EACCES) {
+        return fail(fmt::format("cannot listen on port {}:{}: {}", host, port, problem));
+      }
     }
-    if (::bind(fd, a->ai_addr, a->ai_addrlen) == 0 && ::listen(fd, kBacklog) == 0) {
-      return std::make_unique<Listener>(context, fd, port_of(fd), std::move(on_accept));
-    }
-    problem = std::strerror(errno);
-    ::close(fd);
   }
   return fail(fmt::format("cannot listen on port {}:{}: {}", host, port, problem));
 }

@@ -17,7 +17,8 @@ class Listener {
   // `fd` is non-blocking; the callee owns it.
   using OnAccept = std::function<void(int fd)>;
 
-  // Binds at once. `port` -1 or 0 takes a free one. "::" serves IPv4 too. Errors name the address.
+  // Binds at once. `port` -1 or 0 takes a free one. "", "0.0.0.0" and "::" serve both
+  // families. Errors name the address.
   static Result<std::unique_ptr<Listener>> open(asio::io_context& context, const std::string& host,
                                                 int port, OnAccept on_accept);
   Listener(asio::io_context& context, int fd, int port, OnAccept on_accept);

@@ -133,12 +133,15 @@ def test_all_addresses_by_default(start):
     assert logged_port(server)[0] == "0.0.0.0"
 
 
-def test_dual_stack(start):
-    server = start(base="", ports=False, args=["-p", "-1", "-a", "::"])
-    port = int(re.findall(r"Listening for client connections on \S+:(\d+)", server.log())[0])
-    Raw(port).close()
-    with socket.create_connection(("::1", port), 5) as six:
-        assert six.recv(5) == b"INFO "
+@pytest.mark.parametrize("host", ["", "0.0.0.0", '"::"'])
+def test_every_interface_means_both_families(start, host):
+    listen = f"host: {host}\n" if host else ""
+    server = start(listen + 'port: -1\nhttp: "127.0.0.1:-1"', base="")
+    with Raw(server.port(), host="::1") as six, Raw(server.port()) as four:
+        six.connect(name="six")
+        four.connect(name="four")
+        seen = {c["name"]: c["ip"] for c in server.json("/connz")["connections"]}
+    assert seen == {"six": "::1", "four": "127.0.0.1"}
 
 
 def test_flags_win_over_the_configuration(start, dial):
