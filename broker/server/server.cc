@@ -370,6 +370,7 @@ void Server::lame_duck(std::function<void()> done) {
   asio::post(control_, [this, done = std::move(done)] {
     if (client_listener_) client_listener_->close();
     if (cluster_) cluster_->lame_duck();
+    if (connections_.load() == 0) return done();  // nobody to let go
     publish_info();
     for_each_client([](client::Client& client) { client.send_info_update(); });
     auto grace = std::max(std::chrono::nanoseconds(0), options_.lame_duck_grace_period);

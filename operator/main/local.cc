@@ -149,13 +149,8 @@ class LocalProgram {
     if (Result<void> started = agent_.start(); !started) return started;
     Result<int> port = front_.start(options_.local.api_port);
     if (!port) return fail(fmt::format("--port: {}", port.error().message));
-    const std::string metrics = options_.local.metrics_address.empty()
-                                    ? fmt::format("{}:{}", addresses_.host(), kMetricsPort)
-                                    : options_.local.metrics_address;
-    auto pages = serve_pages(metrics, metrics_, controller_, log_);
-    if (!pages) return fail(pages.error().message);
-    pages_ = std::move(*pages);
-    if (Result<void> greeted = greet(*port, metrics); !greeted) return greeted;
+    if (Result<void> served = serve_metrics(); !served) return served;
+    if (Result<void> greeted = greet(*port); !greeted) return greeted;
     threads_.emplace_back([this] { controllers_.run(); });
     threads_.emplace_back([this] { announcer_.run(); });
     controller_.start_watching();
@@ -166,7 +161,26 @@ class LocalProgram {
     return {};
   }
 
-  Result<void> greet(int port, const std::string& metrics) {
+  // Unless told where, a port that is easy to remember, or any when something else has it.
+  Result<void> serve_metrics() {
+    std::string address = options_.local.metrics_address;
+    if (address.empty()) address = fmt::format("{}:{}", addresses_.host(), kMetricsPort);
+    auto pages = serve_pages(address, metrics_, controller_, log_);
+    if (!pages && options_.local.metrics_address.empty()) {
+      address = addresses_.host() + ":0";
+      pages = serve_pages(address, metrics_, controller_, log_);
+    }
+    if (!pages) return fail(pages.error().message);
+    pages_ = std::move(*pages);
+    const std::string host = address.substr(0, address.rfind(':'));
+    if (pages_) {
+      metrics_url_ =
+          fmt::format("http://{}:{}/metrics", host.empty() ? "127.0.0.1" : host, pages_->port());
+    }
+    return {};
+  }
+
+  Result<void> greet(int port) {
     const std::string url = fmt::format("http://127.0.0.1:{}", port);
     const std::string kubeconfig =
         std::filesystem::absolute(options_.local.data_directory).string() + "/kubeconfig";
@@ -178,7 +192,7 @@ class LocalProgram {
                     "                kubectl --server={0} get natsclusters\n"
                     "                or once: export KUBECONFIG={1}\n",
                     url, kubeconfig));
-    if (pages_) say(fmt::format("Operator        http://{}/metrics\n", metrics));
+    if (pages_) say(fmt::format("Operator        {}\n", metrics_url_));
     return {};
   }
 
@@ -212,6 +226,7 @@ class LocalProgram {
   console::Announcer announcer_;
   std::vector<std::thread> threads_;
   std::unique_ptr<metrics::HttpListener> pages_;
+  std::string metrics_url_;
 };
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "operator/main/pages.h"
 
+#include <fmt/format.h>
+
 namespace natrix::operator_main {
 
 Result<std::unique_ptr<metrics::HttpListener>> serve_pages(const std::string& address,
@@ -14,9 +16,8 @@ Result<std::unique_ptr<metrics::HttpListener>> serve_pages(const std::string& ad
                                                 }}}};
   auto listener = metrics::serve_probes(address, metrics, std::move(probes));
   if (!listener) {
-    log.error("cannot serve /metrics", {{"error", listener.error().message},
-                                        {"remedy", "choose another --metrics-addr, or off"}});
-    return listener;
+    return fail(fmt::format("cannot serve /metrics: {}; choose another --metrics-addr, or off",
+                            listener.error().message));
   }
   log.info("serving /metrics, /healthz and /readyz", {{"port", (*listener)->port()}});
   return listener;

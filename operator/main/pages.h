@@ -10,7 +10,7 @@
 namespace natrix::operator_main {
 
 // Serves them at `address` ("HOST:PORT"), nowhere for "off" (null then). Everything outlives the
-// result. The error has been logged.
+// result. The error names the remedy.
 Result<std::unique_ptr<metrics::HttpListener>> serve_pages(const std::string& address,
                                                            metrics::Metrics& metrics,
                                                            controller::Controller& controller,

@@ -107,7 +107,10 @@ class Program {
  private:
   bool serve_pages() {
     auto served = operator_main::serve_pages(options_.metrics_address, metrics_, controller_, log_);
-    if (!served) return false;
+    if (!served) {
+      log_.error("cannot start", {{"error", served.error().message}});
+      return false;
+    }
     pages_ = std::move(*served);
     return true;
   }

@@ -1,5 +1,6 @@
 """INFO: the first line of every connection, and the ones that follow (wire reference 1.3)."""
 import re
+import signal
 
 from harness.server import wait_until
 
@@ -77,7 +78,6 @@ def test_auth_required_is_announced(start, dial):
 
 
 def test_lame_duck_is_announced_then_clients_are_let_go(start, dial):
-    import signal
     server = start("lame_duck_duration: 30s\nlame_duck_grace_period: 1s")
     first = dial(server).connect(protocol=1)
     old = dial(server).connect(protocol=0)
@@ -90,8 +90,14 @@ def test_lame_duck_is_announced_then_clients_are_let_go(start, dial):
     assert server.wait(60) == 0
 
 
+def test_a_server_without_clients_leaves_at_once(start):
+    server = start("lame_duck_duration: 60s\nlame_duck_grace_period: 50s")
+    server.send_signal(signal.SIGUSR2)
+    assert server.wait(10) == 0
+    assert "Entering lame duck mode" in server.log()
+
+
 def test_new_connections_are_refused_in_lame_duck_mode(start, dial):
-    import signal
     import socket
     server = start("lame_duck_duration: 30s\nlame_duck_grace_period: 2s")
     dial(server).connect(protocol=1)
