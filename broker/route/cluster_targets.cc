@@ -85,16 +85,16 @@ void Cluster::pursue(const std::shared_ptr<Target>& target) {
 
 void Cluster::dial(const std::shared_ptr<Target>& target, const std::string& account) {
   host_.log().debug("Trying to connect to route on {}:{}", target->url.host, target->url.port);
-  target->lanes[account].dial =
-      Dial::start(control_, target->url.host, target->url.port, own_addresses_,
-                  [weak = weak_from_this(), target, account](Result<int> result) {
-                    auto self = weak.lock();
-                    if (self && !self->stopped_) {
-                      self->dialled(target, account, std::move(result));
-                    } else if (result) {
-                      ::close(*result);
-                    }
-                  });
+  target->lanes[account].dial = Dial::start(
+      control_, target->url.host, target->url.port, {own_addresses_, options_.cluster.host},
+      [weak = weak_from_this(), target, account](Result<int> result) {
+        auto self = weak.lock();
+        if (self && !self->stopped_) {
+          self->dialled(target, account, std::move(result));
+        } else if (result) {
+          ::close(*result);
+        }
+      });
 }
 
 void Cluster::dialled(const std::shared_ptr<Target>& target, const std::string& account,

@@ -48,20 +48,19 @@ std::set<std::string> own_addresses(int port) {
 }
 
 std::shared_ptr<Dial> Dial::start(asio::io_context& context, const std::string& host, int port,
-                                  std::set<std::string> own, Done done) {
-  auto dial = std::make_shared<Dial>(context, host, port, std::move(own), std::move(done));
+                                  Us us, Done done) {
+  auto dial = std::make_shared<Dial>(context, host, port, std::move(us), std::move(done));
   dial->resolve();
   return dial;
 }
 
-Dial::Dial(asio::io_context& context, std::string host, int port, std::set<std::string> own,
-           Done done)
+Dial::Dial(asio::io_context& context, std::string host, int port, Us us, Done done)
     : resolver_(context),
       socket_(context),
       timer_(context),
       host_(std::move(host)),
       port_(port),
-      own_addresses_(std::move(own)),
+      us_(std::move(us)),
       done_(std::move(done)) {}
 
 void Dial::resolve() {
@@ -91,7 +90,7 @@ void Dial::resolve() {
 void Dial::resolved(const asio::ip::tcp::resolver::results_type& results) {
   std::vector<asio::ip::tcp::endpoint> candidates;
   for (const auto& result : results) {
-    if (!own_addresses_.contains(text(result.endpoint()))) candidates.push_back(result.endpoint());
+    if (!us_.addresses.contains(text(result.endpoint()))) candidates.push_back(result.endpoint());
   }
   if (candidates.empty()) {
     return finish(fail(fmt::format("host \"{}\" has no address but our own", host_)));
@@ -108,6 +107,7 @@ void Dial::connect(const asio::ip::tcp::endpoint& endpoint) {
     if (cancelled || !self) return;
     self->finish(fail(fmt::format("dial tcp {}: i/o timeout", text(endpoint))));
   });
+  bind_to_own_loopback(endpoint);
   socket_.async_connect(
       endpoint, [weak = weak_from_this(), endpoint](const std::error_code& error) {
         auto self = weak.lock();
@@ -121,6 +121,16 @@ void Dial::connect(const asio::ip::tcp::endpoint& endpoint) {
         self->socket_.non_blocking(true, ignored);
         self->finish(self->socket_.release());
       });
+}
+
+// A failure leaves the choice to the kernel, which is what happens everywhere else.
+void Dial::bind_to_own_loopback(const asio::ip::tcp::endpoint& remote) {
+  std::error_code error;
+  auto own = asio::ip::make_address(us_.listen_host, error);
+  if (error || !own.is_loopback() || !remote.address().is_loopback()) return;
+  if (own.is_v4() != remote.address().is_v4()) return;
+  socket_.open(remote.protocol(), error);
+  if (!error) socket_.bind({own, 0}, error);
 }
 
 void Dial::finish(Result<int> result) {

@@ -21,11 +21,17 @@ class Dial : public std::enable_shared_from_this<Dial> {
   // A connected non-blocking socket, which is then the callee's, or why there is none.
   using Done = std::function<void(Result<int>)>;
 
-  // `own_addresses` ("ip:port") are left out when `host` is a name: they lead to ourselves.
+  struct Us {
+    // "ip:port": left out when the host is a name, for they lead to ourselves.
+    std::set<std::string> addresses;
+    // Where our route listener is, as configured. The other side gossips the address it sees us
+    // come from, so servers that share a machine by loopback addresses come from their own.
+    std::string listen_host;
+  };
+
   static std::shared_ptr<Dial> start(asio::io_context& context, const std::string& host, int port,
-                                     std::set<std::string> own_addresses, Done done);
-  Dial(asio::io_context& context, std::string host, int port, std::set<std::string> own_addresses,
-       Done done);
+                                     Us us, Done done);
+  Dial(asio::io_context& context, std::string host, int port, Us us, Done done);
 
   // `done` will not be called any more.
   void cancel();
@@ -34,6 +40,7 @@ class Dial : public std::enable_shared_from_this<Dial> {
   void resolve();
   void resolved(const asio::ip::tcp::resolver::results_type& results);
   void connect(const asio::ip::tcp::endpoint& endpoint);
+  void bind_to_own_loopback(const asio::ip::tcp::endpoint& remote);
   void finish(Result<int> result);
 
   asio::ip::tcp::resolver resolver_;
@@ -41,7 +48,7 @@ class Dial : public std::enable_shared_from_this<Dial> {
   asio::steady_timer timer_;
   const std::string host_;
   const int port_;
-  const std::set<std::string> own_addresses_;
+  const Us us_;
   Done done_;
 };
 

@@ -50,6 +50,15 @@ def test_every_node_may_list_all_itself_included(start):
         assert node.process.poll() is None
 
 
+def test_servers_with_a_loopback_address_each_gossip_those(start):
+    """As in the embedded mode: what a server is seen to come from is what others are told to dial."""
+    cluster = Cluster(start, hosts=["127.0.0.2", "127.0.0.3", "127.0.0.4"])
+    for node in cluster.nodes:
+        assert "[ERR]" not in node.log()
+        ends = {route["ip"] for route in node.json("/routez")["routes"]}
+        assert "127.0.0.1" not in ends
+
+
 def test_the_mesh_by_flags_alone(start, dial):
     """The way of a compose file: every node with -cluster and all -routes."""
     ports = [free_port() for _ in range(3)]

@@ -13,24 +13,27 @@ def free_port():
 
 class Cluster:
     """`size` servers n1, n2, ...; every one but the first knows only the first (`gossip`), or each
-    knows all, itself included. `extra` is configuration text for all. `programs` are the binaries of
+    knows all, itself included. `hosts` are the addresses their route listeners have. `extra` is configuration text for all. `programs` are the binaries of
     the members where they are not the tested one (None)."""
 
-    def __init__(self, start, size=3, gossip=True, extra="", cluster_extra="", name="test", programs=()):
+    def __init__(self, start, size=3, gossip=True, extra="", cluster_extra="", name="test", programs=(),
+                 hosts=()):
         programs = [*programs, *[None] * (size - len(programs))]
         self.route_ports = [free_port() for _ in range(size)]
         self.client_ports = [free_port() for _ in range(size)]
+        hosts = hosts or ["127.0.0.1"] * size
+        listens = [f"{host}:{port}" for host, port in zip(hosts, self.route_ports)]
         self.nodes = []
         for number in range(size):
-            seeds = self.route_ports[:1] if gossip else self.route_ports
+            seeds = listens[:1] if gossip else listens
             if gossip and number == 0:
                 seeds = []
-            routes = "\n".join(f"nats://127.0.0.1:{port}" for port in seeds)
+            routes = "\n".join(f"nats://{listen}" for listen in seeds)
             config = f"""
                 server_name: n{number + 1}
                 cluster {{
                   name: {name}
-                  listen: "127.0.0.1:{self.route_ports[number]}"
+                  listen: "{listens[number]}"
                   routes: [
                     {routes}
                   ]
