@@ -225,6 +225,13 @@ struct Forwarder::State {
       : objects(server, "kube-proxy"), log(logger) {
     thread = std::thread([this] { io.run(); });
   }
+  // What is left in `io` holds the sockets: they are closed when it goes.
+  ~State() {
+    io.stop();
+    thread.join();
+  }
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
 
   void open(const Front& front, const Json& service) {
     auto listener = std::make_shared<Listener>(
@@ -261,9 +268,7 @@ struct Forwarder::State {
 Forwarder::Forwarder(memory_api::ApiServer& server, ops::Log& log)
     : state_(std::make_unique<State>(server, log)) {}
 
-Forwarder::~Forwarder() {
-  stop();
-}
+Forwarder::~Forwarder() = default;
 
 void Forwarder::sync() {
   std::map<Front, Json> wanted;
@@ -290,10 +295,7 @@ void Forwarder::sync() {
 }
 
 void Forwarder::stop() {
-  if (!state_->thread.joinable()) return;
-  state_->io.stop();
-  state_->thread.join();
-  state_->listeners.clear();
+  state_.reset();
 }
 
 }  // namespace natrix::agent

@@ -28,7 +28,7 @@ class Forwarder {
   // Listens for the Services that are there now, and no longer for others; their connections go
   // on. A port that is taken is tried again at the next call; the Service gets an Event.
   void sync();
-  // Closes everything.
+  // Closes everything, for good.
   void stop();
 
  private:
