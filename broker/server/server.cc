@@ -19,6 +19,7 @@ namespace {
 
 // Password checks that may wait for the worker before new ones are turned away.
 constexpr int kMaxBlockedWork = 4096;
+constexpr std::chrono::seconds kLameDuckPauseMost{1};
 
 unsigned available_cores() {
   cpu_set_t set;
@@ -379,7 +380,9 @@ void Server::lame_duck(std::function<void()> done) {
     lame_duck_timer_.async_wait([this, spread, done](const std::error_code& error) {
       if (error) return;
       auto clients = std::max<int64_t>(1, connections_.load());
-      lame_duck_close(static_cast<size_t>(clients), spread / clients, done);
+      // As nats-server: a second between two clients is always enough.
+      const auto pause = std::min<std::chrono::nanoseconds>(spread / clients, kLameDuckPauseMost);
+      lame_duck_close(static_cast<size_t>(clients), pause, done);
     });
   });
 }
@@ -393,7 +396,7 @@ void Server::lame_duck_close(size_t left, std::chrono::nanoseconds pause,
       if (!closed.exchange(true)) client.close(io::CloseReason::kServerShutdown);
     });
   }
-  if (!closed) return done();
+  if (!closed || left == 1) return done();
   lame_duck_timer_.expires_after(std::chrono::duration_cast<io::Clock::duration>(pause));
   lame_duck_timer_.async_wait([this, left, pause, done](const std::error_code& error) {
     if (!error) lame_duck_close(left - 1, pause, done);

@@ -97,6 +97,16 @@ def test_a_server_without_clients_leaves_at_once(start):
     assert "Entering lame duck mode" in server.log()
 
 
+def test_the_last_clients_are_let_go_within_seconds(start, dial):
+    """However long the time to leave is: a second between two clients is enough, none after the last."""
+    server = start("lame_duck_duration: 100s\nlame_duck_grace_period: 1s")
+    clients = [dial(server).connect() for _ in range(3)]
+    server.send_signal(signal.SIGUSR2)
+    assert server.wait(30) == 0
+    for client in clients:
+        client.close()
+
+
 def test_new_connections_are_refused_in_lame_duck_mode(start, dial):
     import socket
     server = start("lame_duck_duration: 30s\nlame_duck_grace_period: 2s")

@@ -66,9 +66,9 @@ metadata: {name: nats}
 spec: {}
 )";
   EXPECT_THAT(lines(text), ElementsAre("namespace/shop created", "configmap/c created",
-                                        "natscluster.natrix.dev/nats created"));
+                                       "natscluster.natrix.dev/nats created"));
   EXPECT_THAT(lines(text), ElementsAre("namespace/shop configured", "configmap/c configured",
-                                        "natscluster.natrix.dev/nats configured"));
+                                       "natscluster.natrix.dev/nats configured"));
   EXPECT_TRUE(objects_.get(kube::kConfigMaps, "shop", "c"));
 }
 

@@ -25,8 +25,8 @@ TEST(Expand, ReplacesReferencesAsAKubeletDoes) {
 TEST(CommandLine, StartsWithTheCommandElseTheProgram) {
   EXPECT_THAT(command_line(Json::parse(R"~({"args":["-p","$(A)"]})~"), kKnown, "/bin/broker"),
               ElementsAre("/bin/broker", "-p", "1"));
-EXPECT_THAT(command_line(Json::parse(R"({"command":["sh","-c"],"args":["x"]})"), kKnown, "b"),
-            ElementsAre("sh", "-c", "x"));
+  EXPECT_THAT(command_line(Json::parse(R"({"command":["sh","-c"],"args":["x"]})"), kKnown, "b"),
+              ElementsAre("sh", "-c", "x"));
 }
 
 TEST(Images, StandForProgramsWhateverRegistryAndTag) {
@@ -66,8 +66,8 @@ TEST_F(Sources, LaterVariablesSeeEarlierOnes) {
       {"name":"C","value":"$(D)"},{"name":"D","value":"4"}]
 })~");
   ASSERT_TRUE(found.ok());
-EXPECT_THAT(*found,
-            ElementsAre(Pair("A", "1"), Pair("B", "12"), Pair("C", "$(D)"), Pair("D", "4")));
+  EXPECT_THAT(*found,
+              ElementsAre(Pair("A", "1"), Pair("B", "12"), Pair("C", "$(D)"), Pair("D", "4")));
 }
 
 TEST_F(Sources, ValuesComeFromEverywhere) {
