@@ -84,9 +84,17 @@ class Limbo {
   void retire(EpochDomain& domain, void* object, void (*deleter)(void*)) {
     push(domain.advance(), object, deleter);
   }
+  // For an object so large that its memory should not wait for company (see holds_large()).
+  void retire_large(EpochDomain& domain, void* object, void (*deleter)(void*)) {
+    push(domain.advance(), object, deleter);
+    last_large_ = items_.back().epoch;
+  }
   void free_up_to(Epoch safe);
   [[nodiscard]] bool empty() const { return items_.empty(); }
   [[nodiscard]] size_t size() const { return items_.size(); }
+  [[nodiscard]] bool holds_large() const {
+    return !items_.empty() && items_.front().epoch <= last_large_;
+  }
 
  private:
   struct Item {
@@ -98,6 +106,7 @@ class Limbo {
     items_.push_back({epoch, object, deleter});
   }
   std::deque<Item> items_;
+  Epoch last_large_ = 0;
 };
 
 }  // namespace natrix

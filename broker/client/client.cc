@@ -14,8 +14,6 @@ using protocol::ParseStatus;
 
 namespace {
 
-// Robin hood hashing stays quick when this full; the default wastes half of the table.
-constexpr float kSubscriptionLoad = 0.8F;
 // How long a publisher pauses when a receiver falls behind.
 constexpr auto kStallTime = std::chrono::milliseconds(5);
 
@@ -56,9 +54,7 @@ Client::Client(ShardContext& context, int fd, uint64_t cid,
       settings_(std::move(settings)),
       options_(std::make_unique<protocol::Connect>()),
       started_(std::chrono::system_clock::now()),
-      last_in_(Clock::now()) {
-  subscriptions_.max_load_factor(kSubscriptionLoad);
-}
+      last_in_(Clock::now()) {}
 
 Client::~Client() = default;
 

@@ -1,8 +1,6 @@
 // Client: one connection that speaks the client protocol (wire.md 1). Lives on one shard.
 #pragma once
 
-#include <tsl/robin_set.h>
-
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -12,29 +10,11 @@
 #include "broker/account/account.h"
 #include "broker/account/permissions.h"
 #include "broker/client/host.h"
+#include "broker/client/subscription_set.h"
 #include "broker/core/receiver.h"
 #include "broker/io/connection.h"
 
 namespace natrix::client {
-
-struct SidHash {
-  using is_transparent = void;
-  size_t operator()(std::string_view sid) const { return subject::hash_of(sid); }
-  size_t operator()(const subject::Subscription* sub) const { return (*this)(sub->sid()); }
-};
-struct SidEqual {
-  using is_transparent = void;
-  static std::string_view sid(std::string_view s) { return s; }
-  static std::string_view sid(const subject::Subscription* s) { return s->sid(); }
-  template <class A, class B>
-  bool operator()(const A& a, const B& b) const {
-    return sid(a) == sid(b);
-  }
-};
-// Grows by half instead of doubling: a client may hold a million subscriptions.
-using SubscriptionMap = tsl::robin_set<subject::Subscription*, SidHash, SidEqual,
-                                       std::allocator<subject::Subscription*>, false,
-                                       tsl::rh::mod_growth_policy<std::ratio<3, 2>>>;
 
 class Client final : public io::Connection, public core::Receiver {
  public:
@@ -61,7 +41,7 @@ class Client final : public io::Connection, public core::Receiver {
   [[nodiscard]] const std::string& user() const { return user_; }
   [[nodiscard]] const Traffic& traffic() const { return traffic_; }
   [[nodiscard]] int64_t stalls() const { return stalls_; }
-  [[nodiscard]] const SubscriptionMap& subscriptions() const { return subscriptions_; }
+  [[nodiscard]] const SubscriptionSet& subscriptions() const { return subscriptions_; }
   [[nodiscard]] std::chrono::system_clock::time_point started() const { return started_; }
   [[nodiscard]] std::chrono::system_clock::time_point last_activity() const;
   [[nodiscard]] std::optional<std::chrono::nanoseconds> rtt() const { return rtt_; }
@@ -122,7 +102,7 @@ class Client final : public io::Connection, public core::Receiver {
   account::Account* account_ = nullptr;
   std::unique_ptr<account::UserPermissions> permissions_;
   std::string user_;
-  SubscriptionMap subscriptions_;
+  SubscriptionSet subscriptions_;
   Traffic traffic_;
   int64_t stalls_ = 0;
   std::chrono::system_clock::time_point started_;

@@ -64,9 +64,7 @@ void Client::handle_unsub(std::string_view args) {
     bad = code != std::errc() || end != parts[1].data() + parts[1].size();
   }
   if (bad) return violation(fmt::format("UNSUB: bad arguments '{}'", args));
-  auto found = subscriptions_.find(parts[0]);
-  if (found != subscriptions_.end()) {
-    Subscription* sub = *found;
+  if (Subscription* sub = subscriptions_.find(parts[0])) {
     sub->max = max;
     if (max == 0 || sub->delivered >= max) remove_subscription(sub);
   }
@@ -86,7 +84,7 @@ void Client::remove_all_subscriptions() {
     account_->index().remove(sub);
     shard().retire(sub, &Subscription::destroy);
   }
-  subscriptions_ = SubscriptionMap();
+  subscriptions_.clear();
 }
 
 }  // namespace natrix::client

@@ -70,7 +70,7 @@ class RcuTable {
     --size_;
     if (size_ == 0) {
       slots_.store(nullptr, std::memory_order_release);
-      limbo.retire(domain, slots, &free_slots);
+      retire(slots, domain, limbo);
       used_ = 0;
     } else if (size_ * 8 < slots->mask + 1 && slots->mask >= kMinimum * 4) {
       rebuild(size_, domain, limbo);
@@ -89,6 +89,7 @@ class RcuTable {
 
  private:
   static constexpr uint32_t kMinimum = 4;
+  static constexpr uint32_t kLarge = 8 * 1024;  // slots: 64 KiB
 
   struct alignas(8) Slots {
     uint32_t mask;
@@ -100,6 +101,14 @@ class RcuTable {
 
   static Node* tombstone() { return reinterpret_cast<Node*>(uintptr_t{1}); }
   static void free_slots(void* slots) { std::free(slots); }
+
+  static void retire(Slots* slots, EpochDomain& domain, Limbo& limbo) {
+    if (slots->mask >= kLarge) {
+      limbo.retire_large(domain, slots, &free_slots);
+    } else {
+      limbo.retire(domain, slots, &free_slots);
+    }
+  }
 
   static Slots* allocate(uint32_t capacity) {
     static_assert(alignof(std::atomic<Node*>) == 8);
@@ -122,7 +131,7 @@ class RcuTable {
     });
     used_ = size_;
     Slots* old = slots_.exchange(fresh, std::memory_order_acq_rel);
-    if (old != nullptr) limbo.retire(domain, old, &free_slots);
+    if (old != nullptr) retire(old, domain, limbo);
     return fresh;
   }
 

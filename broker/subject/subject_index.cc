@@ -391,7 +391,11 @@ void SubjectIndex::remove(Subscription* sub) {
 }
 
 void SubjectIndex::collect() {
-  if (limbo_.size() > kCollectFrom) limbo_.free_up_to(domain_.safe());
+  bool worth_it = limbo_.size() > kCollectFrom;
+  // The turn that outgrew a table still pins it: look again after some more changes, not after
+  // each.
+  if (limbo_.holds_large()) worth_it |= ++changes_ % kCollectFrom == 0;
+  if (worth_it) limbo_.free_up_to(domain_.safe());
 }
 
 void SubjectIndex::set_listener(InterestListener* listener) {

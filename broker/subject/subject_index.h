@@ -232,6 +232,7 @@ class SubjectIndex {
   EpochDomain& domain_;
   mutable std::mutex mutex_;  // writers
   Limbo limbo_;
+  uint64_t changes_ = 0;  // counted while a large object waits in limbo
   RcuTable<Entry> literals_;
   TrieNode root_;
   std::atomic<uint64_t> patterns_{0};

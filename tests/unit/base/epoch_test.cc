@@ -47,6 +47,21 @@ TEST_F(LimboTest, NobodyReadsSoAllGoesInOrder) {
   EXPECT_TRUE(limbo.empty());
 }
 
+TEST_F(LimboTest, ALargeObjectIsKnownUntilItIsFreed) {
+  retire(1);
+  EXPECT_FALSE(limbo.holds_large());
+  {
+    EpochPin pin(domain, slot);
+    limbo.retire_large(domain, new Tracked{2}, &free_tracked);
+    collect();
+    EXPECT_TRUE(limbo.holds_large());
+  }
+  collect();
+  EXPECT_THAT(freed, ElementsAre(1, 2));
+  retire(3);
+  EXPECT_FALSE(limbo.holds_large());
+}
+
 TEST_F(LimboTest, AReaderHoldsBackWhatWasRetiredAfterItBegan) {
   retire(1);
   {
