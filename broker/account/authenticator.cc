@@ -44,20 +44,21 @@ Authenticator::Authenticator(const config::Authorization& authorization, std::st
     : accounts_(accounts),
       required_(authorization.required()),
       no_auth_user_(std::move(no_auth_user)),
-      token_(authorization.token),
       default_permissions_(compile(authorization.default_permissions, nullptr)) {
+  auto secret = [](const std::string& text) { return std::make_shared<const std::string>(text); };
+  if (!authorization.token.empty()) token_ = {secret(authorization.token), default_permissions_};
   if (!authorization.user.empty()) {
-    users_[authorization.user] = {authorization.password, default_permissions_};
+    users_[authorization.user] = {secret(authorization.password), default_permissions_};
   }
   for (const config::User& user : authorization.users) {
-    users_[user.name] = {user.password, compile(user.permissions, default_permissions_)};
+    users_[user.name] = {secret(user.password), compile(user.permissions, default_permissions_)};
   }
 }
 
 bool Authenticator::slow(const Credentials& credentials) const {
-  if (!token_.empty()) return is_bcrypt(token_);
+  if (token_.password) return is_bcrypt(*token_.password);
   auto user = users_.find(credentials.user);
-  return user != users_.end() && is_bcrypt(user->second.password);
+  return user != users_.end() && is_bcrypt(*user->second.password);
 }
 
 std::unique_ptr<Identity> Authenticator::identity(const std::string& name, const User& user) const {
@@ -65,33 +66,43 @@ std::unique_ptr<Identity> Authenticator::identity(const std::string& name, const
   identity->account = &accounts_.global();
   identity->user = name;
   identity->permissions = user.permissions;
+  identity->secret = user.password;
   return identity;
 }
 
+std::unique_ptr<Identity> Authenticator::without_credentials() const {
+  auto user = users_.find(no_auth_user_);
+  if (required_ && (no_auth_user_.empty() || user == users_.end())) return nullptr;
+  auto who = required_ ? identity(user->first, user->second)
+                       : identity("", {nullptr, default_permissions_});
+  who->secret = nullptr;
+  who->anonymous = true;
+  return who;
+}
+
 std::unique_ptr<Identity> Authenticator::check(const Credentials& credentials) const {
-  if (!required_) return identity("", {"", default_permissions_});
-  if (!credentials.any && !no_auth_user_.empty()) {
-    auto user = users_.find(no_auth_user_);
-    return user == users_.end() ? nullptr : identity(user->first, user->second);
+  if (!credentials.any) return without_credentials();
+  if (!required_) return identity("", {nullptr, default_permissions_});
+  auto user = users_.find(credentials.user);
+  if (user != users_.end() && password_matches(*user->second.password, credentials.password)) {
+    return identity(user->first, user->second);
   }
-  if (!users_.empty()) {
-    auto user = users_.find(credentials.user);
-    if (user != users_.end() && password_matches(user->second.password, credentials.password)) {
-      return identity(user->first, user->second);
-    }
-    if (token_.empty()) return nullptr;
-  }
-  if (!token_.empty() && password_matches(token_, credentials.token)) {
-    return identity(kTokenUser, {"", default_permissions_});
+  if (token_.password && password_matches(*token_.password, credentials.token)) {
+    return identity(kTokenUser, token_);
   }
   return nullptr;
 }
 
-std::unique_ptr<Identity> Authenticator::renew(const std::string& user) const {
-  if (!required_) return identity("", {"", default_permissions_});
-  if (user == kTokenUser && !token_.empty()) return identity(user, {"", default_permissions_});
+std::unique_ptr<Identity> Authenticator::renew(const std::string& user, const Secret& secret,
+                                               bool anonymous) const {
+  if (anonymous) return without_credentials();
+  if (!required_) return identity("", {nullptr, default_permissions_});
+  if (!secret) return nullptr;  // credentials that nobody has checked
+  auto same = [&](const User& now) { return now.password && *now.password == *secret; };
+  if (user == kTokenUser && same(token_)) return identity(user, token_);
   auto found = users_.find(user);
-  return found == users_.end() ? nullptr : identity(found->first, found->second);
+  if (found == users_.end() || !same(found->second)) return nullptr;
+  return identity(found->first, found->second);
 }
 
 }  // namespace natrix::account

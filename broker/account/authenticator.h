@@ -25,6 +25,9 @@ struct Identity {
   Account* account = nullptr;
   std::string user;                                        // as shown in monitoring
   std::shared_ptr<const CompiledPermissions> permissions;  // null: everything allowed
+  // What the credentials were checked against, as configured; null: nothing was.
+  std::shared_ptr<const std::string> secret;
+  bool anonymous = false;  // no credentials were sent
 };
 
 class Authenticator {
@@ -39,22 +42,27 @@ class Authenticator {
   [[nodiscard]] bool slow(const Credentials& credentials) const;
   // Null: authorization violation.
   [[nodiscard]] std::unique_ptr<Identity> check(const Credentials& credentials) const;
-  // For a user who was let in before a reload, by name (as in Identity). Null: no longer.
-  [[nodiscard]] std::unique_ptr<Identity> renew(const std::string& user) const;
+  // For a connection that an older authenticator let in. The peer's password is not kept: it still
+  // holds when the user's configured one is the same as then. Null: not let in any longer.
+  [[nodiscard]] std::unique_ptr<Identity> renew(const std::string& user,
+                                                const std::shared_ptr<const std::string>& secret,
+                                                bool anonymous) const;
 
  private:
+  using Secret = std::shared_ptr<const std::string>;
   struct User {
-    std::string password;
+    Secret password;
     std::shared_ptr<const CompiledPermissions> permissions;
   };
   [[nodiscard]] std::unique_ptr<Identity> identity(const std::string& name, const User& user) const;
+  [[nodiscard]] std::unique_ptr<Identity> without_credentials() const;
 
   const Accounts& accounts_;
   bool required_;
   std::string no_auth_user_;
-  std::string token_;
-  std::map<std::string, User> users_;
   std::shared_ptr<const CompiledPermissions> default_permissions_;
+  User token_;  // no password: there is none
+  std::map<std::string, User> users_;
 };
 
 // Compares in constant time; bcrypt when `stored` is a bcrypt hash.

@@ -10,15 +10,21 @@ using subject::covers;
 using subject::matches;
 using subject::overlaps;
 
+namespace {
+
+bool queue_matches(std::string_view pattern, std::string_view queue) {
+  return queue == pattern || covers(pattern, queue);
+}
+
+}  // namespace
+
 CompiledPermissions::CompiledPermissions(const config::Permissions& permissions)
     : publish_allow_(permissions.publish.allow),
       publish_deny_(permissions.publish.deny),
       subscribe_allow_(compile(permissions.subscribe.allow)),
       subscribe_deny_(compile(permissions.subscribe.deny)),
-      responses_(permissions.allow_responses) {
-  // allow_responses alone means: nothing but replies may be published.
-  if (responses_ && publish_allow_.empty() && publish_deny_.empty()) publish_deny_.push_back(">");
-}
+      only_replies_(permissions.allow_responses && permissions.publish.allow.empty()),
+      responses_(permissions.allow_responses) {}
 
 std::vector<CompiledPermissions::Rule> CompiledPermissions::compile(
     const std::vector<std::string>& entries) {
@@ -36,6 +42,7 @@ std::vector<CompiledPermissions::Rule> CompiledPermissions::compile(
 }
 
 bool CompiledPermissions::may_publish(std::string_view subject) const {
+  if (only_replies_) return false;
   auto hit = [&](const std::string& pattern) { return matches(pattern, subject); };
   if (!publish_allow_.empty() && std::none_of(publish_allow_.begin(), publish_allow_.end(), hit)) {
     return false;
@@ -43,34 +50,40 @@ bool CompiledPermissions::may_publish(std::string_view subject) const {
   return std::none_of(publish_deny_.begin(), publish_deny_.end(), hit);
 }
 
-bool CompiledPermissions::queue_rule_covers(const Rule& rule, std::string_view pattern,
-                                            std::string_view queue) {
-  return covers(rule.subject, pattern) && (queue == rule.queue || covers(rule.queue, queue));
+bool CompiledPermissions::denies_queue(const Rule& rule, std::string_view queue) {
+  return rule.queue.empty() || (!queue.empty() && queue_matches(rule.queue, queue));
 }
 
 bool CompiledPermissions::may_subscribe(std::string_view pattern, std::string_view queue) const {
   if (!subscribe_allow_.empty()) {
-    bool allowed = std::any_of(subscribe_allow_.begin(), subscribe_allow_.end(), [&](auto& rule) {
-      if (rule.queue.empty()) return covers(rule.subject, pattern);
-      return !queue.empty() && queue_rule_covers(rule, pattern, queue);
-    });
-    if (!allowed) return false;
+    bool plain = false, queues_named = false, queue_allowed = false;
+    for (const Rule& rule : subscribe_allow_) {
+      if (!covers(rule.subject, pattern)) continue;
+      if (rule.queue.empty()) {
+        plain = true;
+      } else if (!queue.empty()) {
+        queues_named = true;
+        queue_allowed |= queue_matches(rule.queue, queue);
+      }
+    }
+    if (queues_named ? !queue_allowed : !plain) return false;
   }
+  // Wildcards of the pattern are compared as tokens, as nats-server does: `>` is refused where `*`
+  // is denied. What else the two have in common is filtered when it is delivered.
   return std::none_of(subscribe_deny_.begin(), subscribe_deny_.end(), [&](auto& rule) {
-    if (rule.queue.empty()) return covers(rule.subject, pattern);
-    return !queue.empty() && queue_rule_covers(rule, pattern, queue);
+    return denies_queue(rule, queue) && matches(rule.subject, pattern);
   });
 }
 
-bool CompiledPermissions::needs_filter(std::string_view pattern) const {
+bool CompiledPermissions::needs_filter(std::string_view pattern, std::string_view queue) const {
   return std::any_of(subscribe_deny_.begin(), subscribe_deny_.end(), [&](auto& rule) {
-    return rule.queue.empty() && overlaps(rule.subject, pattern);
+    return denies_queue(rule, queue) && overlaps(rule.subject, pattern);
   });
 }
 
-bool CompiledPermissions::delivery_denied(std::string_view subject) const {
+bool CompiledPermissions::delivery_denied(std::string_view subject, std::string_view queue) const {
   return std::any_of(subscribe_deny_.begin(), subscribe_deny_.end(), [&](auto& rule) {
-    return rule.queue.empty() && matches(rule.subject, subject);
+    return denies_queue(rule, queue) && matches(rule.subject, subject);
   });
 }
 
@@ -100,7 +113,7 @@ bool UserPermissions::may_publish(std::string_view subject) {
 void UserPermissions::opened_reply(std::string_view reply) {
   const auto& responses = compiled_->responses();
   if (!responses || reply.empty()) return;
-  if (replies_.size() >= kMaxReplies) forget_expired_replies();
+  if (replies_.size() >= kMaxReplies) make_room_for_replies();
   auto expires =
       responses->expires.count() <= 0
           ? Clock::time_point::max()
@@ -108,16 +121,20 @@ void UserPermissions::opened_reply(std::string_view reply) {
   replies_[std::string(reply)] = {expires, responses->max_msgs};
 }
 
-void UserPermissions::forget_expired_replies() {
+// Room for more: what has expired goes, and if all are live, the quarter that expires soonest.
+void UserPermissions::make_room_for_replies() {
   auto now = Clock::now();
   std::erase_if(replies_, [&](const auto& item) { return now > item.second.expires; });
-  // Still full of live ones: the oldest to expire make room.
-  while (replies_.size() >= kMaxReplies) {
-    auto oldest = std::min_element(replies_.begin(), replies_.end(), [](auto& a, auto& b) {
-      return a.second.expires < b.second.expires;
-    });
-    replies_.erase(oldest);
-  }
+  if (replies_.size() < kMaxReplies) return;
+  std::vector<Clock::time_point> times;
+  times.reserve(replies_.size());
+  for (const auto& [reply, state] : replies_) times.push_back(state.expires);
+  size_t quarter = times.size() / 4;
+  std::nth_element(times.begin(), times.begin() + static_cast<ptrdiff_t>(quarter), times.end());
+  size_t left = quarter;
+  std::erase_if(replies_, [&](const auto& item) {
+    return left > 0 && item.second.expires <= times[quarter] && left-- > 0;
+  });
 }
 
 }  // namespace natrix::account

@@ -24,11 +24,12 @@ class CompiledPermissions {
 
   // `subject` is literal.
   [[nodiscard]] bool may_publish(std::string_view subject) const;
-  // `pattern` may hold wildcards; an empty queue is a plain subscription.
+  // `pattern` may hold wildcards; an empty queue is a plain subscription. Where an allow entry with
+  // a queue covers the pattern, only the queues named so may subscribe, whatever plain entries say.
   [[nodiscard]] bool may_subscribe(std::string_view pattern, std::string_view queue) const;
   // Whether some messages that the pattern would get are denied: deliveries need a check each.
-  [[nodiscard]] bool needs_filter(std::string_view pattern) const;
-  [[nodiscard]] bool delivery_denied(std::string_view subject) const;
+  [[nodiscard]] bool needs_filter(std::string_view pattern, std::string_view queue) const;
+  [[nodiscard]] bool delivery_denied(std::string_view subject, std::string_view queue) const;
   [[nodiscard]] const std::optional<config::ResponsePermission>& responses() const {
     return responses_;
   }
@@ -39,10 +40,12 @@ class CompiledPermissions {
     std::string queue;  // pattern; only for "subject queue" entries
   };
   static std::vector<Rule> compile(const std::vector<std::string>& entries);
-  static bool queue_rule_covers(const Rule& rule, std::string_view pattern, std::string_view queue);
+  // Whether a deny entry concerns this queue (empty: a plain subscription) at all.
+  static bool denies_queue(const Rule& rule, std::string_view queue);
 
   std::vector<std::string> publish_allow_, publish_deny_;
   std::vector<Rule> subscribe_allow_, subscribe_deny_;
+  bool only_replies_;  // may be published
   std::optional<config::ResponsePermission> responses_;
 };
 
@@ -65,7 +68,7 @@ class UserPermissions {
     Clock::time_point expires;
     int64_t left;
   };
-  void forget_expired_replies();
+  void make_room_for_replies();
 
   std::shared_ptr<const CompiledPermissions> compiled_;
   std::unordered_map<std::string, bool> cache_;

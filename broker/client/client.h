@@ -63,7 +63,10 @@ class Client final : public io::Connection, public core::Receiver {
   void handle_connect(std::string_view json);
   void check_credentials();
   void credentials_checked(std::unique_ptr<account::Identity> identity);
+  void credentials_checked_elsewhere(const account::Authenticator& by,
+                                     const account::Identity* identity);
   void become(const account::Identity& identity);
+  void take_identity(const account::Identity& identity);
   void leave_account();
   void handle_ping();
   void handle_pong();
@@ -102,6 +105,7 @@ class Client final : public io::Connection, public core::Receiver {
   account::Account* account_ = nullptr;
   std::unique_ptr<account::UserPermissions> permissions_;
   std::string user_;
+  std::shared_ptr<const std::string> secret_;  // what the credentials were checked against
   SubscriptionSet subscriptions_;
   Traffic traffic_;
   int64_t stalls_ = 0;
@@ -117,6 +121,7 @@ class Client final : public io::Connection, public core::Receiver {
   bool connected_ = false;  // CONNECT was accepted
   bool first_pong_sent_ = false;
   bool registered_ = false;  // counted in its account
+  bool anonymous_ = false;   // let in without credentials
   bool congested_ = false;   // some receiver of this read falls behind
 };
 

@@ -119,7 +119,8 @@ Delivery Client::deliver(Subscription& sub, const Message& message,
   if (sub.closed || !open()) [[unlikely]]
     return Delivery::kRefused;
   bool with_header = message.header_size != 0 && options_->headers;
-  if (sub.filtered && permissions_ && permissions_->rules().delivery_denied(message.subject())) {
+  if (sub.filtered && permissions_ &&
+      permissions_->rules().delivery_denied(message.subject(), sub.queue())) {
     return Delivery::kRefused;
   }
   uint32_t size = with_header ? message.total_size : message.total_size - message.header_size;

@@ -63,20 +63,32 @@ void Client::check_credentials() {
   phase_ = Phase::kChecking;
   pause_reading();
   auto self = std::static_pointer_cast<Client>(shared_from_this());
-  bool accepted = context_.host.run_blocking([self, authenticator, credentials] {
+  auto work = [self, authenticator, credentials]() mutable {
     std::shared_ptr<account::Identity> identity = authenticator->check(credentials);
-    self->shard().post([self, identity] {
-      if (!self->open()) return;
-      io::Turn turn(self->shard());
-      self->credentials_checked(identity ? std::make_unique<account::Identity>(*identity)
-                                         : nullptr);
-      self->resume_reading();
+    io::Shard& shard = self->shard();
+    // The reference is handed on: the client must not be destroyed by this thread.
+    shard.post([self = std::move(self), authenticator, identity] {
+      self->credentials_checked_elsewhere(*authenticator, identity.get());
     });
-  });
-  if (!accepted) {
+  };
+  if (!context_.host.run_blocking(std::move(work))) {
     context_.log.warn("{} - too many password checks are waiting", label());
     close(CloseReason::kAuthenticationTimeout);
   }
+}
+
+void Client::credentials_checked_elsewhere(const account::Authenticator& by,
+                                           const account::Identity* identity) {
+  if (!open()) return;
+  io::Turn turn(shard());
+  if (&by == context_.host.authenticator().get()) {
+    credentials_checked(identity != nullptr ? std::make_unique<account::Identity>(*identity)
+                                            : nullptr);
+  } else {
+    check_credentials();  // a reload came in between
+  }
+  bool waiting = open() && phase_ == Phase::kChecking;
+  if (!waiting) resume_reading();
 }
 
 void Client::credentials_checked(std::unique_ptr<account::Identity> identity) {
@@ -103,13 +115,19 @@ void Client::credentials_checked(std::unique_ptr<account::Identity> identity) {
 void Client::become(const account::Identity& identity) {
   if (registered_) leave_account();
   account_ = identity.account;
-  user_ = identity.user;
-  permissions_ = identity.permissions
-                     ? std::make_unique<account::UserPermissions>(identity.permissions)
-                     : nullptr;
+  take_identity(identity);
   account_->connections.fetch_add(1, std::memory_order_relaxed);
   account_->total_connections.fetch_add(1, std::memory_order_relaxed);
   registered_ = true;
+}
+
+void Client::take_identity(const account::Identity& identity) {
+  user_ = identity.user;
+  secret_ = identity.secret;
+  anonymous_ = identity.anonymous;
+  permissions_ = identity.permissions
+                     ? std::make_unique<account::UserPermissions>(identity.permissions)
+                     : nullptr;
 }
 
 void Client::leave_account() {
@@ -122,21 +140,19 @@ void Client::leave_account() {
 void Client::reauthenticate() {
   if (!open() || phase_ != Phase::kReady) return;
   auto authenticator = context_.host.authenticator();
-  auto allowed = authenticator->renew(user_);
+  auto allowed = authenticator->renew(user_, secret_, anonymous_);
   if (!allowed) {
     context_.log.error("{} - user is no longer authorized after the reload", label());
     return fail("Authorization Violation", CloseReason::kAuthenticationViolation);
   }
-  permissions_ = allowed->permissions
-                     ? std::make_unique<account::UserPermissions>(allowed->permissions)
-                     : nullptr;
+  take_identity(*allowed);
   if (!permissions_) return;
   std::vector<subject::Subscription*> forbidden;
   for (subject::Subscription* sub : subscriptions_) {
     if (!permissions_->rules().may_subscribe(sub->subject(), sub->queue())) {
       forbidden.push_back(sub);
     } else {
-      sub->filtered = permissions_->rules().needs_filter(sub->subject());
+      sub->filtered = permissions_->rules().needs_filter(sub->subject(), sub->queue());
     }
   }
   for (subject::Subscription* sub : forbidden) {

@@ -47,7 +47,7 @@ void Client::subscribe(std::string_view subject, std::string_view queue, std::st
   if (!subscriptions_.contains(sid)) {
     auto* sub = Subscription::create(this, static_cast<uint16_t>(shard().id()),
                                      subject::Origin::kLocal, sid);
-    if (permissions_) sub->filtered = permissions_->rules().needs_filter(subject);
+    if (permissions_) sub->filtered = permissions_->rules().needs_filter(subject, queue);
     subscriptions_.insert(sub);
     account_->index().insert(sub, subject, queue);
   }

@@ -105,7 +105,7 @@ void RouteConnection::add_interest(account::Account& account, const RouteInteres
   auto* sub = Subscription::create(this, static_cast<uint16_t>(shard().id()),
                                    subject::Origin::kRoute, interest.origin);
   sub->weight.store(interest.weight, std::memory_order_relaxed);
-  sub->filtered = permissions != nullptr && permissions->needs_filter(interest.subject);
+  sub->filtered = permissions != nullptr && permissions->needs_filter(interest.subject, {});
   account.index().insert(sub, interest.subject, interest.queue);
   known.insert(sub);
   ++subscription_count_;

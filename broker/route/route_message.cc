@@ -78,7 +78,7 @@ Delivery RouteConnection::deliver(Subscription& sub, const Message& message,
                                   std::span<const std::string_view> queues) {
   if (sub.closed || !open() || phase_ != Phase::kActive) [[unlikely]]
     return Delivery::kRefused;
-  if (sub.filtered && settings_->permissions->delivery_denied(message.subject())) {
+  if (sub.filtered && settings_->permissions->delivery_denied(message.subject(), {})) {
     return Delivery::kRefused;
   }
   // Who subscribes and then asks must not be answered before the subscription is known there.

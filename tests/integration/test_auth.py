@@ -201,6 +201,41 @@ def test_a_responder_may_not_publish_elsewhere(users):
     service.ping()
 
 
+def test_allow_responses_beside_a_deny_list_allows_only_replies(start, dial):
+    server = start("""authorization { users = [
+        {user: full, password: f}
+        {user: svc, password: s, permissions { publish: { deny: "x" }, allow_responses: true }} ] }""")
+    service, caller = (dial(server).connect(user=u, **{"pass": u[0]}) for u in ("svc", "full"))
+    service.send("PUB y 1\r\na\r\n")
+    service.expect_error('Permissions Violation for Publish to "y"')
+    service.send("SUB svc 1\r\n")
+    service.ping()
+    caller.send("SUB back 1\r\nPUB svc back 1\r\nx\r\n")
+    assert service.message().reply == "back"
+    service.send("PUB back 1\r\na\r\n")
+    caller.expect(b"MSG back 1 1\r\na\r\n")
+
+
+def test_a_queue_named_narrows_and_is_filtered(start, dial):
+    server = start("""authorization { users = [
+        {user: full, password: f}
+        {user: one, password: o, permissions { subscribe: ["a.>", "a.b v1"] }}
+        {user: two, password: t, permissions { subscribe: { deny: "a.b v1" } }} ] }""")
+    full, one, two = (dial(server).connect(user=u, **{"pass": u[0]}) for u in ("full", "one", "two"))
+    one.send("SUB a.b v1 1\r\nSUB a.c v2 2\r\n")
+    one.ping()
+    one.send("SUB a.b v2 3\r\n")
+    one.expect_error('Permissions Violation for Subscription to "a.b" using queue "v2"')
+    one.send("UNSUB 1\r\nUNSUB 2\r\n")
+    one.ping()
+    two.send("SUB a.* v1 1\r\nSUB a.* v2 2\r\n")
+    two.ping()
+    full.send("PUB a.b 1\r\nx\r\nPUB a.c 1\r\ny\r\n")
+    full.ping()
+    got = sorted((m.subject, str(m.sid)) for m in two.messages(3))
+    assert got == [("a.b", "2"), ("a.c", "1"), ("a.c", "2")]
+
+
 def test_no_auth_user(start, dial):
     server = start("""
         authorization { users = [ {user: guest, password: g, permissions { publish: "guest.>" }}

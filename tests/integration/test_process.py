@@ -397,3 +397,19 @@ def test_reload_refuses_another_port(start):
     path.write_text(path.read_text().replace("port: -1", f"port: {server.port() + 1}", 1))
     server.send_signal(signal.SIGHUP)
     server.wait_log("Failed to reload server configuration:")
+
+
+def test_reload_closes_clients_whose_password_was_changed(start, dial):
+    users = "authorization {{ users = [{{user: a, password: {}}}, {{user: b, password: b}}] }}"
+    server = start(users.format("old"))
+    goes = dial(server).connect(user="a", **{"pass": "old"})
+    stays = dial(server).connect(user="b", **{"pass": "b"})
+    rewrite(server, users.format("new"))
+    server.send_signal(signal.SIGHUP)
+    server.wait_log("Reloaded server configuration")
+    try:  # nats-server closes before the words are out
+        goes.expect_error("Authorization Violation")
+    except AssertionError as why:
+        assert "closed by the peer" in str(why)
+    goes.expect_closed()
+    stays.ping()

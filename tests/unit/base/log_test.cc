@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <pty.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -264,7 +265,8 @@ TEST(LogSinkTest, ASinkOfTheCallerGetsLevelAndLineWithoutLineEnd) {
   EXPECT_TRUE(log.reopen());
 }
 
-// Runs `write` with standard error going to a terminal or a pipe and gives back what came out.
+// Runs `write`, which logs two lines, with standard error going to a terminal or a pipe and gives
+// back what came out.
 std::string captured_stderr(bool terminal, const std::function<void()>& write) {
   int read_end = -1, write_end = -1;
   if (terminal) {
@@ -280,11 +282,17 @@ std::string captured_stderr(bool terminal, const std::function<void()>& write) {
   write();
   dup2(saved, STDERR_FILENO);
   close(saved);
-  char text[4096];
-  ssize_t size = read(read_end, text, sizeof text);
+  std::string text;
+  pollfd more{read_end, POLLIN, 0};  // a terminal passes on what was written bit by bit
+  while (std::count(text.begin(), text.end(), '\n') < 2 && poll(&more, 1, 10000) > 0) {
+    char bytes[4096];
+    ssize_t size = read(read_end, bytes, sizeof bytes);
+    if (size <= 0) break;
+    text.append(bytes, static_cast<size_t>(size));
+  }
   close(write_end);
   close(read_end);
-  return {text, static_cast<size_t>(std::max<ssize_t>(size, 0))};
+  return text;
 }
 
 TEST(LogStderr, ColoursOnATerminalOnly) {
