@@ -167,7 +167,9 @@ TEST(UserPermissions, RemembersABoundedNumberOfReplies) {
   for (int i = 0; i < kMany; ++i) {
     bool may = user.may_publish("back." + std::to_string(i));
     remembered += may;
-    if (i >= kMany - 1000) EXPECT_TRUE(may) << "the newest stay";
+    if (i >= kMany - 1000) {
+      EXPECT_TRUE(may) << "the newest stay";
+    }
   }
   EXPECT_LE(remembered, 4096);
   EXPECT_GE(remembered, 4096 / 4 * 3);
