@@ -3,6 +3,7 @@
 #include <crypt.h>
 #include <openssl/crypto.h>
 
+#include <algorithm>
 #include <cstring>
 
 namespace natrix::account {
@@ -40,8 +41,9 @@ std::shared_ptr<const CompiledPermissions> compile(
 }  // namespace
 
 Authenticator::Authenticator(const config::Authorization& authorization, std::string no_auth_user,
-                             const Accounts& accounts)
+                             const Accounts& accounts, bool map)
     : accounts_(accounts),
+      maps_(map && !authorization.users.empty()),
       required_(authorization.required()),
       no_auth_user_(std::move(no_auth_user)),
       default_permissions_(compile(authorization.default_permissions, nullptr)) {
@@ -89,6 +91,31 @@ std::unique_ptr<Identity> Authenticator::check(const Credentials& credentials) c
   }
   if (token_.password && password_matches(*token_.password, credentials.token)) {
     return identity(kTokenUser, token_);
+  }
+  return nullptr;
+}
+
+std::unique_ptr<Identity> Authenticator::check_certificate(const tls::PeerNames& names) const {
+  auto user = users_.end();
+  auto named = [&](const std::string& name) {
+    user = name.empty() ? users_.end() : users_.find(name);
+    return user != users_.end();
+  };
+  for (const auto* kind : {&names.emails, &names.dns_names, &names.uris}) {
+    if (std::any_of(kind->begin(), kind->end(), named)) return identity(user->first, user->second);
+  }
+  if (names.subject && !names.subject->parts.empty()) {
+    std::vector<std::map<std::string, User>::const_iterator> reordered;
+    for (auto one = users_.begin(); one != users_.end(); ++one) {
+      Result<tls::DistinguishedName> name = tls::parse_distinguished_name(one->first);
+      if (!name) continue;
+      if (name->equals(*names.subject)) return identity(one->first, one->second);
+      if (name->matches(*names.subject)) reordered.push_back(one);
+    }
+    if (!reordered.empty()) return identity(reordered[0]->first, reordered[0]->second);
+  }
+  if (named(names.subject_text_with_domain) || named(names.subject_text)) {
+    return identity(user->first, user->second);
   }
   return nullptr;
 }

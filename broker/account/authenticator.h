@@ -11,6 +11,7 @@
 #include "broker/account/account.h"
 #include "broker/account/permissions.h"
 #include "broker/config/options.h"
+#include "broker/tls/certificate.h"
 
 namespace natrix::account {
 
@@ -32,8 +33,9 @@ struct Identity {
 
 class Authenticator {
  public:
+  // `map`: users are found by the certificates of their TLS connections.
   Authenticator(const config::Authorization& authorization, std::string no_auth_user,
-                const Accounts& accounts);
+                const Accounts& accounts, bool map = false);
 
   [[nodiscard]] bool required() const { return required_; }
   // INFO says so only when a client without credentials would be refused.
@@ -42,6 +44,10 @@ class Authenticator {
   [[nodiscard]] bool slow(const Credentials& credentials) const;
   // Null: authorization violation.
   [[nodiscard]] std::unique_ptr<Identity> check(const Credentials& credentials) const;
+  // Certificates instead of credentials; only a list of users can be mapped to.
+  [[nodiscard]] bool maps_certificates() const { return maps_; }
+  // The user that the certificate names, by alternative name or by subject. Null: none.
+  [[nodiscard]] std::unique_ptr<Identity> check_certificate(const tls::PeerNames& names) const;
   // For a connection that an older authenticator let in. The peer's password is not kept: it still
   // holds when the user's configured one is the same as then. Null: not let in any longer.
   [[nodiscard]] std::unique_ptr<Identity> renew(const std::string& user,
@@ -58,6 +64,7 @@ class Authenticator {
   [[nodiscard]] std::unique_ptr<Identity> without_credentials() const;
 
   const Accounts& accounts_;
+  const bool maps_;
   bool required_;
   std::string no_auth_user_;
   std::shared_ptr<const CompiledPermissions> default_permissions_;

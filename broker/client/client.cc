@@ -46,7 +46,7 @@ std::string_view verb_text(ClientVerb verb) {
 }  // namespace
 
 Client::Client(ShardContext& context, int fd, uint64_t cid,
-               std::shared_ptr<const Settings> settings)
+               std::shared_ptr<const Settings> settings, bool in_process)
     : Connection(context.router.shard(), fd,
                  {settings->max_pending_bytes, settings->write_deadline}),
       context_(context),
@@ -54,29 +54,10 @@ Client::Client(ShardContext& context, int fd, uint64_t cid,
       settings_(std::move(settings)),
       options_(std::make_unique<protocol::Connect>()),
       started_(std::chrono::system_clock::now()),
-      last_in_(Clock::now()) {}
+      last_in_(Clock::now()),
+      in_process_(in_process) {}
 
 Client::~Client() = default;
-
-void Client::start_session(std::optional<std::string> refuse) {
-  auto authenticator = context_.host.authenticator();
-  write(info_text(false));
-  if (refuse) {
-    start();
-    fail(*refuse, CloseReason::kMaxConnectionsExceeded);
-    return;
-  }
-  context_.log.debug("{} - Client connection created", label());
-  if (authenticator->required()) {
-    auth_deadline_ =
-        Clock::now() + std::chrono::duration_cast<Clock::duration>(settings_->auth_timeout);
-    wake_at(auth_deadline_);
-  } else if (auto identity = authenticator->check({})) {
-    become(*identity);
-    phase_ = Phase::kReady;
-  }
-  start();
-}
 
 std::string Client::label() const {
   std::string label = fmt::format("{}:{} - cid:{}", remote().ip, remote().port, cid_);
@@ -214,6 +195,7 @@ void Client::violation(std::string_view what) {
 void Client::on_timer() {
   Clock::time_point now = Clock::now();
   if (auth_deadline_ != Clock::time_point::max()) {
+    if (now >= auth_deadline_ && tls_awaited()) return handshake_timed_out();
     if (now >= auth_deadline_) {
       context_.log.error("{} - Authentication Timeout", label());
       return fail("Authentication Timeout", CloseReason::kAuthenticationTimeout);
@@ -253,6 +235,10 @@ void Client::on_closed(CloseReason reason) {
 
 void Client::apply(std::shared_ptr<const Settings> settings) {
   settings_ = std::move(settings);
+  if (open() && tls() != nullptr && settings_->tls && !tls()->pinned_by(*settings_->tls)) {
+    context_.log.error("{} - certificate is no longer pinned after the reload", label());
+    close(CloseReason::kTlsHandshakeError);
+  }
 }
 
 // ---- tracing

@@ -18,7 +18,9 @@ namespace natrix::client {
 
 class Client final : public io::Connection, public core::Receiver {
  public:
-  Client(ShardContext& context, int fd, uint64_t cid, std::shared_ptr<const Settings> settings);
+  // `in_process`: of the program itself, which needs no TLS.
+  Client(ShardContext& context, int fd, uint64_t cid, std::shared_ptr<const Settings> settings,
+         bool in_process = false);
   ~Client() override;
 
   // Greets the peer and begins to serve it. With `refuse` set the peer gets INFO and this error.
@@ -45,11 +47,14 @@ class Client final : public io::Connection, public core::Receiver {
   [[nodiscard]] std::chrono::system_clock::time_point started() const { return started_; }
   [[nodiscard]] std::chrono::system_clock::time_point last_activity() const;
   [[nodiscard]] std::optional<std::chrono::nanoseconds> rtt() const { return rtt_; }
+  // The handshake came before INFO.
+  [[nodiscard]] bool tls_first() const { return tls_first_ && secure_ == Secure::kSecured; }
   // "127.0.0.1:4321 - cid:7 - "v1:go:name"", the start of this client's log lines.
   [[nodiscard]] std::string label() const;
 
  private:
   enum class Phase : uint8_t { kNew, kChecking, kReady };
+  enum class Secure : uint8_t { kPlain, kWaitFirst, kExpected, kEither, kHandshake, kSecured };
 
   Consumed on_data(io::SharedBytes& block, char* data, size_t size) override;
   void on_closed(io::CloseReason reason) override;
@@ -59,9 +64,23 @@ class Client final : public io::Connection, public core::Receiver {
   void handle_parse_error(protocol::ParseStatus status, std::string_view at);
   bool admit_before_connect(protocol::ClientVerb verb);
 
+  // client_tls.cc
+  void await_handshake();
+  void secure();
+  void on_first_input(unsigned char first) override;
+  void on_secured() override;
+  void on_handshake_failed(const std::string& why, const tls::Session& session) override;
+  void handshake_timed_out();
+  [[nodiscard]] bool tls_awaited() const {
+    return secure_ == Secure::kWaitFirst || secure_ == Secure::kExpected ||
+           secure_ == Secure::kEither || secure_ == Secure::kHandshake;
+  }
+
   // client_session.cc
+  void expect_credentials();
   void handle_connect(std::string_view json);
   void check_credentials();
+  void check_certificate(const account::Authenticator& authenticator);
   void credentials_checked(std::unique_ptr<account::Identity> identity);
   void credentials_checked_elsewhere(const account::Authenticator& by,
                                      const account::Identity* identity);
@@ -110,7 +129,7 @@ class Client final : public io::Connection, public core::Receiver {
   Traffic traffic_;
   int64_t stalls_ = 0;
   std::chrono::system_clock::time_point started_;
-  io::Clock::time_point auth_deadline_ = io::Clock::time_point::max();
+  io::Clock::time_point auth_deadline_ = io::Clock::time_point::max();  // or of the handshake
   io::Clock::time_point next_ping_ = io::Clock::time_point::max();
   io::Clock::time_point last_in_;
   io::Clock::time_point ping_sent_;
@@ -123,6 +142,9 @@ class Client final : public io::Connection, public core::Receiver {
   bool registered_ = false;  // counted in its account
   bool anonymous_ = false;   // let in without credentials
   bool congested_ = false;   // some receiver of this read falls behind
+  const bool in_process_;
+  bool tls_first_ = false;
+  Secure secure_ = Secure::kPlain;
 };
 
 }  // namespace natrix::client

@@ -12,10 +12,28 @@ namespace {
 constexpr auto kFirstPingDelay = std::chrono::seconds(2);
 }
 
+// The connection is as safe as it will be: the peer has to say who it is.
+void Client::expect_credentials() {
+  auto authenticator = context_.host.authenticator();
+  if (authenticator->required()) {
+    auth_deadline_ =
+        Clock::now() + std::chrono::duration_cast<Clock::duration>(settings_->auth_timeout);
+    wake_at(auth_deadline_);
+  } else if (auto identity = authenticator->check({})) {
+    become(*identity);
+    phase_ = Phase::kReady;
+  }
+}
+
 std::string Client::info_text(bool connect_info) const {
   protocol::Info info = *context_.host.client_info();
   info.client_id = cid_;
   info.client_ip = remote().ip;
+  if (in_process_) info.tls_required = info.tls_verify = info.tls_available = false;
+  if (tls_first_) {
+    info.tls_required = true;
+    info.tls_available = false;
+  }
   if (connect_info && account_ != nullptr) {
     info.connect_info = true;
     info.remote_account = account_->name();
@@ -54,6 +72,7 @@ void Client::handle_connect(std::string_view json) {
 
 void Client::check_credentials() {
   auto authenticator = context_.host.authenticator();
+  if (authenticator->maps_certificates()) return check_certificate(*authenticator);
   account::Credentials credentials{options_->user, options_->pass, options_->auth_token,
                                    options_->has_credentials()};
   if (!authenticator->slow(credentials)) {
@@ -89,6 +108,16 @@ void Client::credentials_checked_elsewhere(const account::Authenticator& by,
   }
   bool waiting = open() && phase_ == Phase::kChecking;
   if (!waiting) resume_reading();
+}
+
+// The certificate says who the peer is, whatever CONNECT says.
+void Client::check_certificate(const account::Authenticator& authenticator) {
+  if (!connected_ || tls() == nullptr) return credentials_checked(nullptr);
+  if (!options_->user.empty()) {
+    context_.log.warn("{} - User \"{}\" found in connect proto, but user required from cert",
+                      label(), options_->user);
+  }
+  credentials_checked(authenticator.check_certificate(tls()->peer_names()));
 }
 
 void Client::credentials_checked(std::unique_ptr<account::Identity> identity) {

@@ -14,6 +14,7 @@
 #include "broker/io/close_reason.h"
 #include "broker/protocol/client_parser.h"
 #include "broker/protocol/info.h"
+#include "broker/tls/context.h"
 
 namespace natrix::client {
 
@@ -31,7 +32,9 @@ struct Settings {
   std::chrono::nanoseconds auth_timeout = std::chrono::seconds(2);
   bool headers = true;
   bool stall_fast_producers = true;
-  size_t max_traced_message = 0;  // 0: whole
+  size_t max_traced_message = 0;            // 0: whole
+  std::shared_ptr<const tls::Context> tls;  // null: connections in clear
+  bool allow_non_tls = false;
 };
 
 // Plain counters of one shard; read there or by asking it.
@@ -56,6 +59,8 @@ class Host {
   virtual std::shared_ptr<const protocol::Info> client_info() = 0;
   // Runs `work` on a thread that may block. False: too much is waiting already.
   virtual bool run_blocking(std::function<void()> work) = 0;
+  // A TLS handshake may begin: there have not been too many in this second.
+  virtual bool admit_handshake() = 0;
   // The client has left; on its shard. The registry lets go of it.
   virtual void client_closed(Client& client, io::CloseReason reason) = 0;
   virtual Logger& log() = 0;

@@ -45,6 +45,21 @@ Result<void> check_users(const Options& options) {
       fmt::format("no_auth_user: \"{}\" not present as user in authorization block", anonymous));
 }
 
+Result<void> check_tls(const Options& options) {
+  if (options.http_port != kNoPort && options.https_port != kNoPort) {
+    return fail(fmt::format("can't specify both HTTP ({}) and HTTPs ({}) ports", options.http_port,
+                            options.https_port));
+  }
+  if (options.https_port != kNoPort && options.tls == nullptr)
+    return fail("TLS cert and key required for HTTPS; add a tls block");
+  if (options.allow_non_tls && options.tls == nullptr)
+    return fail("allow_non_tls needs a tls block; remove it");
+  const tls::Context* routes = options.cluster.tls.get();
+  if (routes != nullptr && routes->options().map && options.cluster.authorization.user.empty())
+    return fail("verify_and_map of the cluster needs the user of its authorization block");
+  return {};
+}
+
 // Without configured accounts there are these two.
 Result<void> check_accounts(const Options& options) {
   const std::string& system = options.system_account;
@@ -78,8 +93,14 @@ Result<void> check_accounts(const Options& options) {
 
 }  // namespace
 
+std::chrono::nanoseconds auth_timeout(const Authorization& authorization, const tls::Context* tls) {
+  if (authorization.timeout.count() > 0) return authorization.timeout;
+  if (tls != nullptr) return tls->options().timeout + std::chrono::seconds(1);
+  return std::chrono::seconds(2);
+}
+
 Result<void> check_options(const Options& options) {
-  for (auto check : {check_limits, check_users, check_accounts}) {
+  for (auto check : {check_limits, check_users, check_accounts, check_tls}) {
     if (Result<void> fits = check(options); !fits) return fits;
   }
   if (options.server_name.find(' ') != std::string::npos)

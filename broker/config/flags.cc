@@ -45,9 +45,6 @@ Result<void> refuse_true(const FlagValue& value, Options&) {
 Result<void> refuse_nonzero(const FlagValue& value, Options&) {
   return value.integer != 0 ? absent(value) : Result<void>{};
 }
-Result<void> refuse_text(const FlagValue& value, Options&) {
-  return value.text.empty() ? Result<void>{} : absent(value);
-}
 
 Result<void> ranged(const FlagValue& value, int64_t low, int64_t high) {
   if (value.integer >= low && value.integer <= high) return {};
@@ -106,6 +103,7 @@ constexpr FlagRow kFlags[] = {
     {"n/name/server_name", Kind::kString, [](V v, O o) { o.server_name = v.text; return Result<void>{}; }},
     {"client_advertise", Kind::kString, [](V v, O o) { return set_advertise(v, o.client_advertise); }},
     {"m/http_port", Kind::kInteger, [](V v, O o) { return set_port(v, o.http_port, kNoPort); }},
+    {"ms/https_port", Kind::kInteger, [](V v, O o) { return set_port(v, o.https_port, kNoPort); }},
     {"P/pid", Kind::kString, [](V v, O o) { o.pid_file = v.text; return Result<void>{}; }},
     {"ports_file_dir", Kind::kString, [](V v, O o) { o.ports_file_dir = v.text; return Result<void>{}; }},
     {"natrix_shards", Kind::kInteger, [](V v, O o) { o.shards = static_cast<int>(v.integer); return ranged(v, 0, 1024); }},
@@ -127,6 +125,13 @@ constexpr FlagRow kFlags[] = {
     {"pass", Kind::kString, [](V v, O o) { o.authorization.password = v.text; return Result<void>{}; }},
     {"auth", Kind::kString, [](V v, O o) { o.authorization.token = v.text; return Result<void>{}; }},
 
+    // Read together, see apply_tls().
+    {"tls", Kind::kBool, [](V, O) { return Result<void>{}; }},
+    {"tlsverify", Kind::kBool, [](V, O) { return Result<void>{}; }},
+    {"tlscert", Kind::kString, [](V, O) { return Result<void>{}; }},
+    {"tlskey", Kind::kString, [](V, O) { return Result<void>{}; }},
+    {"tlscacert", Kind::kString, [](V, O) { return Result<void>{}; }},
+
     {"cluster/cluster_listen", Kind::kString, set_cluster},
     {"cluster_name", Kind::kString, [](V v, O o) { o.cluster.name = v.text; return Result<void>{}; }},
     {"cluster_advertise", Kind::kString, [](V v, O o) { return set_advertise(v, o.cluster.advertise); }},
@@ -137,13 +142,7 @@ constexpr FlagRow kFlags[] = {
     // Absent features. A store directory alone does nothing in nats-server either.
     {"js/jetstream", Kind::kBool, refuse_true},
     {"sd/store_dir", Kind::kString, [](V, O) { return Result<void>{}; }},
-    {"ms/https_port", Kind::kInteger, refuse_nonzero},
     {"profile", Kind::kInteger, refuse_nonzero},
-    {"tls", Kind::kBool, refuse_true},
-    {"tlsverify", Kind::kBool, refuse_true},
-    {"tlscert", Kind::kString, refuse_text},
-    {"tlskey", Kind::kString, refuse_text},
-    {"tlscacert", Kind::kString, refuse_text},
 
     {"c/config", Kind::kString, nullptr, [](V v, CommandLine& l) { l.config_file = v.text; }},
     {"t", Kind::kBool, nullptr, [](V v, CommandLine& l) { l.test_config = v.boolean; }},
@@ -237,6 +236,38 @@ Result<CommandLine::Setting> take_flag(std::span<const std::string>& rest) {
   return setting;
 }
 
+// The flags of TLS describe the whole block and replace that of the file; --tls=false switches TLS
+// off whatever else is said.
+Result<void> apply_tls(const CommandLine& line, Options& options) {
+  tls::Options wanted;
+  tls::KeyPair pair;
+  bool any = false;
+  for (const CommandLine::Setting& setting : line.settings) {
+    FlagValue value = value_of(setting);
+    if (!setting.name.starts_with("tls")) continue;
+    if (setting.name == "tls" && !value.boolean) {
+      options.tls = nullptr;
+      return {};
+    }
+    bool switched = kFlags[setting.flag].kind == Kind::kBool;
+    any |= switched ? value.boolean : !value.text.empty();
+    if (setting.name == "tlsverify") wanted.verify = value.boolean;
+    if (setting.name == "tlscert") pair.cert_file = value.text;
+    if (setting.name == "tlskey") pair.key_file = value.text;
+    if (setting.name == "tlscacert") wanted.ca_file = value.text;
+  }
+  if (!any) return {};
+  if (pair.cert_file.empty())
+    return fail("TLS Server certificate must be present and valid; add --tlscert");
+  if (pair.key_file.empty())
+    return fail("TLS Server private key must be present and valid; add --tlskey");
+  wanted.certificates.push_back(pair);
+  Result<std::shared_ptr<const tls::Context>> context = tls::Context::make(wanted);
+  if (!context) return fail("--tls: " + context.error().message);
+  options.tls = std::move(*context);
+  return {};
+}
+
 }  // namespace
 
 Result<CommandLine> parse_command_line(std::span<const std::string> arguments) {
@@ -263,7 +294,7 @@ Result<void> apply_flags(const CommandLine& line, Options& options) {
     Result<void> applied = kFlags[setting.flag].apply(value_of(setting), options);
     if (!applied) return applied;
   }
-  return {};
+  return apply_tls(line, options);
 }
 
 Result<Loaded> load_configuration(const CommandLine& line, const Surroundings& surroundings) {

@@ -139,6 +139,13 @@ constexpr Key<Options> kListenerKeys[] = {
      [](const Field& f, O& o) {
        f.read(o.http_port, {-1, kMaxPort});
      }},
+    {"https", [](const Field& f, O& o) { read_listen(f, o.http_host, o.https_port); }},
+    {"https_port",
+     [](const Field& f, O& o) {
+       f.read(o.https_port, {-1, kMaxPort});
+     }},
+    {"tls", [](const Field& f, O& o) { read_tls(f, TlsUse::kClients, o.tls); }},
+    {"allow_non_tls", [](const Field& f, O& o) { f.read(o.allow_non_tls); }},
     {"http_base_path", [](const Field& f, O& o) { read_base_path(f, o.http_base_path); }},
     {"authorization", [](const Field& f, O& o) { read_authorization(f, o.authorization); }},
     {"no_auth_user", [](const Field& f, O& o) { f.read(o.no_auth_user); }},
@@ -241,12 +248,8 @@ constexpr Absent kTopAbsent[] = {
     {"resolver_tls"},
     {"resolver_preload"},
     {"resolver_pinned_accounts"},
-    {"tls"},
-    {"allow_non_tls", true},
     {"ocsp", true},
     {"ocsp_cache", true},
-    {"https"},
-    {"https_port", true},
     {"prof_port", true},
     {"prof_block_rate", true},
     {"proxy_protocol", true},

@@ -144,34 +144,6 @@ void read_users(const Field& field, std::vector<User>& users) {
   }
 }
 
-void read_timeout(const Field& field, nanoseconds& target) {
-  const Value& value = field.value();
-  nanoseconds timeout{0};
-  constexpr double kMostSeconds = 365.0 * 24 * 3600;
-  if (value.is(Value::Type::kInteger) || value.is(Value::Type::kFloat)) {
-    double count =
-        value.is(Value::Type::kFloat) ? value.number : static_cast<double>(value.integer);
-    if (count < 0 || count > kMostSeconds) {
-      field.error(fmt::format("\"timeout\" of {} seconds is out of range", count));
-      return;
-    }
-    timeout = nanoseconds(std::llround(count * 1e9));
-  } else if (!field.read_text_duration(timeout)) {
-    return;
-  }
-  if (timeout.count() < 0) {
-    field.error("\"timeout\" must not be negative");
-    return;
-  }
-  if (timeout > seconds(60)) {
-    field.warning(fmt::format(
-        "invalid use of field \"timeout\": {} seconds is high, consider keeping it under 60 "
-        "seconds. possibly caused by unquoted duration; use '1m' instead of 1m, for example",
-        std::chrono::duration_cast<seconds>(timeout).count()));
-  }
-  if (timeout.count() != 0) target = timeout;
-}
-
 constexpr Key<Authorization> kAuthorizationKeys[] = {
     {"user/username", [](const Field& f, Authorization& a) { f.read(a.user); }},
     {"pass/password", [](const Field& f, Authorization& a) { f.read(a.password); }},
@@ -211,6 +183,34 @@ void forget_variables(const Value& map, Authorization& authorization) {
 }
 
 }  // namespace
+
+void read_timeout(const Field& field, nanoseconds& target) {
+  const Value& value = field.value();
+  nanoseconds timeout{0};
+  constexpr double kMostSeconds = 365.0 * 24 * 3600;
+  if (value.is(Value::Type::kInteger) || value.is(Value::Type::kFloat)) {
+    double count =
+        value.is(Value::Type::kFloat) ? value.number : static_cast<double>(value.integer);
+    if (count < 0 || count > kMostSeconds) {
+      field.error(fmt::format("\"timeout\" of {} seconds is out of range", count));
+      return;
+    }
+    timeout = nanoseconds(std::llround(count * 1e9));
+  } else if (!field.read_text_duration(timeout)) {
+    return;
+  }
+  if (timeout.count() < 0) {
+    field.error("\"timeout\" must not be negative");
+    return;
+  }
+  if (timeout > seconds(60)) {
+    field.warning(fmt::format(
+        "invalid use of field \"timeout\": {} seconds is high, consider keeping it under 60 "
+        "seconds. possibly caused by unquoted duration; use '1m' instead of 1m, for example",
+        std::chrono::duration_cast<seconds>(timeout).count()));
+  }
+  if (timeout.count() != 0) target = timeout;
+}
 
 void read_permissions(const Field& field, Permissions& permissions) {
   if (const Value* map = field.map())

@@ -98,6 +98,7 @@ constexpr Key<ClusterOptions> kClusterKeys[] = {
      }},
     {"authorization",
      [](const Field& f, ClusterOptions& c) { read_cluster_authorization(f, c.authorization); }},
+    {"tls", [](const Field& f, ClusterOptions& c) { read_tls(f, TlsUse::kRoutes, c.tls); }},
     {"permissions", [](const Field& f, ClusterOptions& c) { read_cluster_permissions(f, c); }},
     {"routes", [](const Field& f, ClusterOptions& c) { read_routes(f, c.routes); }},
     {"advertise/cluster_advertise",
@@ -124,7 +125,6 @@ constexpr Key<ClusterOptions> kClusterKeys[] = {
      [](const Field& f, ClusterOptions& c) { f.read(c.write_deadline, nanoseconds(1)); }},
 };
 constexpr Absent kClusterAbsent[] = {
-    {"tls"},
     {"compression", true},
     {"write_timeout"},
 };

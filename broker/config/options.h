@@ -1,18 +1,21 @@
 // Options: everything a server is told at start, from flags and configuration file (wire.md 22,
 // 23).
 //
-// A plain value: made by load_options(), owned by whoever starts a server, immutable afterwards; a
+// A plain value, but for the TLS contexts, which hold what the files said when it was made: made by
+// load_options(), owned by whoever starts a server, immutable afterwards; a
 // reload makes a new one and compares. Defaults are those of wire.md 2. Durations are std::chrono.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "broker/base/log.h"
+#include "broker/tls/context.h"
 
 namespace natrix::config {
 
@@ -58,7 +61,7 @@ struct Authorization {
   std::string token;  // plain or bcrypt
   std::vector<User> users;
   std::optional<Permissions> default_permissions;  // of users without permissions of their own
-  std::chrono::nanoseconds timeout = std::chrono::seconds(2);
+  std::chrono::nanoseconds timeout{0};             // 0: see auth_timeout()
 
   [[nodiscard]] bool required() const { return !user.empty() || !token.empty() || !users.empty(); }
 
@@ -76,6 +79,9 @@ struct Url {
   bool operator==(const Url&) const = default;
 };
 
+// How long a peer may take to say who it is; with TLS it has the handshake to do before.
+std::chrono::nanoseconds auth_timeout(const Authorization& authorization, const tls::Context* tls);
+
 struct ClusterOptions {
   std::string name;
   std::string host = "0.0.0.0";
@@ -88,6 +94,7 @@ struct ClusterOptions {
   std::vector<std::string> pinned_accounts;  // one route connection each
   std::vector<Url> routes;
   Authorization authorization;
+  std::shared_ptr<const tls::Context> tls;    // null: routes in clear
   std::optional<Permissions> permissions;     // import = publish, export = subscribe
   std::chrono::nanoseconds ping_interval{0};  // 0: as for clients, at most 30 s
   int ping_max = 0;
@@ -131,8 +138,11 @@ struct Options {
 
   std::string http_host;  // empty: `host`
   int http_port = kNoPort;
+  int https_port = kNoPort;  // with the certificates of `tls`; only one of the two
   std::string http_base_path = "/";
 
+  std::shared_ptr<const tls::Context> tls;  // of clients; null: connections in clear
+  bool allow_non_tls = false;               // with `tls`: both kinds on one port
   Authorization authorization;
   std::string no_auth_user;
   std::string system_account;  // empty: $SYS

@@ -40,6 +40,9 @@ std::string show(const std::vector<Url>& value) {
 std::string show(const Authorization&) {
   return "[REDACTED]";
 }
+std::string show(const std::shared_ptr<const tls::Context>& value) {
+  return value ? "certificate serial " + value->certificate().serial : "disabled";
+}
 std::string show(const std::optional<Permissions>& value) {
   if (!value) return "none";
   auto part = [](const SubjectPermission& rules) {
@@ -63,6 +66,11 @@ constexpr Rule top(std::string_view name, Effect effect) {
   return {name, effect, [](const Options& a, const Options& b) { return a.*Member == b.*Member; },
           [](const Options& o) { return show(o.*Member); }};
 }
+// Contexts are made anew by every load: they differ when their files or options do.
+bool same_tls(const tls::Context* a, const tls::Context* b) {
+  return a == b || (a != nullptr && b != nullptr && a->digest() == b->digest());
+}
+
 template <auto Member>
 constexpr Rule logging(std::string_view name) {
   return {name, Effect::kLog,
@@ -86,6 +94,7 @@ constexpr Rule kRules[] = {
     top<&O::server_name>("server_name", Effect::kRefused),
     top<&O::http_host>("http host", Effect::kRefused),
     top<&O::http_port>("http_port", Effect::kRefused),
+    top<&O::https_port>("https_port", Effect::kRefused),
     top<&O::http_base_path>("http_base_path", Effect::kRefused),
     top<&O::disable_sublist_cache>("disable_sublist_cache", Effect::kRefused),
     top<&O::no_header_support>("no_header_support", Effect::kRefused),
@@ -131,6 +140,10 @@ constexpr Rule kRules[] = {
     top<&O::no_fast_producer_stall>("no_fast_producer_stall", Effect::kNone),
     top<&O::connect_error_reports>("connect_error_reports", Effect::kNone),
     top<&O::reconnect_error_reports>("reconnect_error_reports", Effect::kNone),
+    {"tls", Effect::kInfo,
+     [](const O& a, const O& b) { return same_tls(a.tls.get(), b.tls.get()); },
+     [](const O& o) { return show(o.tls); }},
+    top<&O::allow_non_tls>("allow_non_tls", Effect::kInfo),
     top<&O::authorization>("authorization", Effect::kAuthorization),
     top<&O::no_auth_user>("no_auth_user", Effect::kAuthorization),
 
@@ -140,6 +153,9 @@ constexpr Rule kRules[] = {
     cluster<&C::connect_backoff>("cluster connect_backoff", Effect::kNone),
     cluster<&C::routes>("cluster routes", Effect::kNone),
     cluster<&C::authorization>("cluster authorization", Effect::kNone),
+    {"cluster tls", Effect::kNone,
+     [](const O& a, const O& b) { return same_tls(a.cluster.tls.get(), b.cluster.tls.get()); },
+     [](const O& o) { return show(o.cluster.tls); }},
     cluster<&C::permissions>("cluster permissions", Effect::kNone),
     cluster<&C::ping_interval>("cluster ping_interval", Effect::kNone),
     cluster<&C::ping_max>("cluster ping_max", Effect::kNone),

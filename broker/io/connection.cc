@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "broker/base/assert.h"
+#include "broker/io/tls_stream.h"
 
 namespace natrix::io {
 
@@ -61,7 +62,9 @@ void Connection::start() {
 // ---- reading
 
 void Connection::wait_readable() {
-  if (reading_ || paused_ || stalled_ || state_ == State::kClosed) return;
+  if (paused_ || stalled_ || state_ == State::kClosed) return;
+  if (stream_->has_input()) return read_soon();  // the socket may stay silent
+  if (reading_) return;
   reading_ = true;
   descriptor_.async_wait(asio::posix::stream_descriptor::wait_read,
                          [self = shared_from_this()](const std::error_code& error) {
@@ -71,8 +74,20 @@ void Connection::wait_readable() {
                          });
 }
 
+// As if the socket had become readable.
+void Connection::read_soon() {
+  if (read_posted_) return;
+  read_posted_ = true;
+  shard_.post([self = shared_from_this()] {
+    self->read_posted_ = false;
+    if (self->state_ != State::kClosed) self->read_some();
+  });
+}
+
 void Connection::read_some() {
   if (state_ == State::kLingering) return linger();
+  if (first_input_awaited_ && !look()) return wait_readable();
+  if (handshaking_ && !shake_hands()) return wait_readable();
   for (int round = 0; round < kReadsPerRound; ++round) {
     if (state_ != State::kOpen || paused_ || stalled_) return;
     size_t have = 0;
@@ -87,6 +102,62 @@ void Connection::read_some() {
   }
   wait_readable();
 }
+
+// ---- TLS
+
+const tls::Session* Connection::tls() const {
+  return tls_ != nullptr && !handshaking_ ? &tls_->session() : nullptr;
+}
+
+// False: the peer has sent nothing yet, or the connection is being closed.
+bool Connection::look() {
+  char first = 0;
+  ssize_t n = ::recv(descriptor_.native_handle(), &first, 1, MSG_PEEK | MSG_DONTWAIT);
+  if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) return false;
+  first_input_awaited_ = false;
+  if (n == 1) {
+    Turn turn(shard_);
+    on_first_input(static_cast<unsigned char>(first));
+  }
+  return state_ == State::kOpen;
+}
+
+void Connection::begin_tls(std::unique_ptr<tls::Session> session) {
+  flush();
+  if (state_ != State::kOpen) return;
+  // A peer that begins its handshake has read the greeting: room for it is no question of time.
+  if (!queue_.empty()) return close(CloseReason::kTlsHandshakeError);
+  auto stream = std::make_unique<TlsStream>(descriptor_.native_handle(), std::move(session));
+  tls_ = stream.get();
+  stream_ = std::move(stream);
+  first_input_awaited_ = false;
+  handshaking_ = true;
+  read_soon();  // who dialled speaks first, without waiting for input
+}
+
+// False: it is not done yet, or has failed.
+bool Connection::shake_hands() {
+  IoResult result = tls_->handshake();
+  if (result.status == IoStatus::kWouldBlock) {
+    if (tls_->has_output()) flush();
+    return false;
+  }
+  Turn turn(shard_);
+  if (result.status != IoStatus::kOk) {
+    on_handshake_failed(tls_->failure(), tls_->session());
+    return false;
+  }
+  handshaking_ = false;
+  on_secured();
+  if (!queue_.empty()) flush();
+  return state_ == State::kOpen;
+}
+
+void Connection::on_handshake_failed(const std::string&, const tls::Session&) {
+  close(CloseReason::kTlsHandshakeError);
+}
+
+// ---- buffers of input
 
 // The block that the next bytes go to, with the `have` bytes of an unfinished operation in front.
 SharedBytes& Connection::begun(size_t& have) {
@@ -189,8 +260,10 @@ void Connection::flush() {
   dirty_ = false;
   if (state_ == State::kClosed || writing_) return;
   std::array<iovec, kMaxGather> vectors;
-  while (!queue_.empty()) {
-    size_t used = queue_.gather(vectors);
+  while (!queue_.empty() || stream_->has_output()) {
+    // During a handshake only what belongs to it is sent.
+    if (handshaking_ && !stream_->has_output()) return;
+    size_t used = handshaking_ ? 0 : queue_.gather(vectors);
     IoResult result = stream_->write({vectors.data(), used});
     if (result.status == IoStatus::kWouldBlock) {
       // writing_ keeps the connection off the dirty list until there is room again.
@@ -276,11 +349,12 @@ void Connection::close(CloseReason reason) {
   if (state_ == State::kClosed) return;
   auto self = shared_from_this();  // the registry lets go of it below
   bool was_open = state_ == State::kOpen;
-  if (was_open && !writing_ && reason != CloseReason::kWriteError &&
+  if (was_open && !writing_ && !handshaking_ && reason != CloseReason::kWriteError &&
       reason != CloseReason::kSlowConsumerPendingBytes) {
     std::array<iovec, kMaxGather> vectors;
     size_t used = queue_.gather(vectors);
     if (used > 0) (void)stream_->write({vectors.data(), used});
+    stream_->say_goodbye();
   }
   state_ = State::kClosed;
   if (was_open) on_closed(reason);

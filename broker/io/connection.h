@@ -7,6 +7,10 @@
 // Reading: on_data() gets all bytes that have arrived, contiguous, followed by SharedBytes::kSlack
 // readable bytes. It consumes whole operations; the rest is presented again with more bytes behind.
 // A connection that waits costs no buffer.
+//
+// TLS may begin at any time before the first byte is exchanged, or after a greeting in clear
+// (begin_tls); what is written meanwhile is sent when the handshake is done. It is a Stream below
+// all of this; a plain connection pays nothing for it.
 #pragma once
 
 #include <asio/posix/stream_descriptor.hpp>
@@ -21,8 +25,11 @@
 #include "broker/io/shard.h"
 #include "broker/io/stream.h"
 #include "broker/io/write_queue.h"
+#include "broker/tls/session.h"
 
 namespace natrix::io {
+
+class TlsStream;
 
 // Both ends of a socket as text, for log and monitoring.
 struct Endpoint {
@@ -51,6 +58,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   [[nodiscard]] const Endpoint& remote() const { return remote_; }
   [[nodiscard]] size_t pending_bytes() const { return queue_.size_bytes(); }
 
+  // The session of a connection that has made its TLS handshake; null on others.
+  [[nodiscard]] const tls::Session* tls() const;
+
   // Queues bytes and sends them at the end of the current round of events.
   void write(std::string_view bytes);
   // Sends what is queued, as far as the socket takes it.
@@ -74,6 +84,19 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // When the time of wake_at() has come.
   virtual void on_timer() = 0;
 
+  // Asks for on_first_input(), before start().
+  void look_at_first_input() { first_input_awaited_ = true; }
+  // The peer has sent something, `first` comes first; nothing of it has been read. The place to
+  // decide between TLS and plain.
+  virtual void on_first_input(unsigned char first) { (void)first; }
+  // What follows on the socket is TLS. on_secured() or on_handshake_failed() comes later, in a turn
+  // of its own. What has been written so far goes in clear; if the socket does not take it at once
+  // the connection is closed.
+  void begin_tls(std::unique_ptr<tls::Session> session);
+  [[nodiscard]] bool handshaking() const { return handshaking_; }
+  virtual void on_secured() {}
+  virtual void on_handshake_failed(const std::string& why, const tls::Session& session);
+
   WriteQueue& queue() { return queue_; }
   // Call after adding to queue(): schedules the flush and enforces max_pending.
   void queued() {
@@ -94,7 +117,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
  private:
   enum class State : uint8_t { kOpen, kLingering, kClosed };
   void wait_readable();
+  void read_soon();
   void read_some();
+  bool look();
+  bool shake_hands();
   SharedBytes& begun(size_t& have);
   bool feed(SharedBytes& block, size_t size);
   void linger();
@@ -108,6 +134,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Shard& shard_;
   asio::posix::stream_descriptor descriptor_;
   std::unique_ptr<Stream> stream_;
+  TlsStream* tls_ = nullptr;  // stream_, if it is one
   const Limits limits_;
   WriteQueue queue_;
   // Bytes of an operation that has not arrived whole: a private copy, or the block a large
@@ -125,11 +152,14 @@ class Connection : public std::enable_shared_from_this<Connection> {
   State state_ = State::kOpen;
   CloseReason reason_ = CloseReason::kClientClosed;
   bool reading_ = false;  // a wait for input is pending
+  bool read_posted_ = false;
   bool writing_ = false;  // a wait for room is pending
   bool paused_ = false;
   bool stalled_ = false;
   bool dirty_ = false;
   bool large_known_ = false;  // large_ is as large as its operation
+  bool first_input_awaited_ = false;
+  bool handshaking_ = false;
 };
 
 }  // namespace natrix::io

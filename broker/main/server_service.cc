@@ -20,10 +20,12 @@ class ServerService final : public Service {
                   int port) {
       if (port != 0) list.push_back({scheme, host, port});
     };
-    add(endpoints.nats, "nats", options.host, server_.client_port());
-    add(endpoints.monitoring, "http", options.http_host.empty() ? options.host : options.http_host,
-        server_.monitor_port());
-    add(endpoints.cluster, "nats", options.cluster.host, server_.cluster_port());
+    bool https = options.https_port != config::kNoPort;
+    add(endpoints.nats, options.tls ? "tls" : "nats", options.host, server_.client_port());
+    add(endpoints.monitoring, https ? "https" : "http",
+        options.http_host.empty() ? options.host : options.http_host, server_.monitor_port());
+    add(endpoints.cluster, options.cluster.tls ? "tls" : "nats", options.cluster.host,
+        server_.cluster_port());
     return endpoints;
   }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "broker/base/version.h"
+#include "broker/tls/suites.h"
 
 namespace natrix::main {
 namespace {
@@ -14,6 +15,7 @@ Server options:
     -n, --name, --server_name <name> name of this server (default: its id)
     -P, --pid <file>                 write the process id to this file
     -m, --http_port <port>           port for monitoring over HTTP (-1: any free one)
+    -ms, --https_port <port>         port for monitoring over HTTPS, with the certificate of --tls
     -c, --config <file>              configuration file
     -t                               check the configuration and end
     -sl, --signal <signal>[=<pid>]   signal a running broker: ldm, stop, quit, term, reopen, reload;
@@ -42,6 +44,13 @@ Authorization options:
         --pass <password>            and its password
         --auth <token>               token that clients must present
 
+TLS options:
+        --tls                        require TLS of clients
+        --tlscert <file>             certificate of this server, PEM
+        --tlskey <file>              its private key, PEM
+        --tlsverify                  require certificates of clients
+        --tlscacert <file>           authorities that may sign those (default: the system's)
+
 Cluster options:
         --cluster, --cluster_listen <url>
                                      listen for other servers, e.g. nats://0.0.0.0:6222
@@ -58,6 +67,24 @@ Common options:
         --help_tls                   about TLS
 )";
 
+constexpr const char* kTls = R"(TLS is configured in the tls section of a configuration file:
+
+    tls {
+        cert_file:      "./certs/server-cert.pem"
+        key_file:       "./certs/server-key.pem"
+        ca_file:        "./certs/ca.pem"
+        verify:         true     # clients must present a certificate
+        verify_and_map: true     # and it says which user they are
+
+        cipher_suites: [ "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256" ]
+        curve_preferences: [ "X25519", "CurveP256" ]
+    }
+
+A cluster block has a tls section of its own. The files are read again at a reload.
+
+Cipher suites (cipher_suites; insecure ones need allow_insecure_cipher_suites):
+)";
+
 }  // namespace
 
 std::string usage(const std::string& program) {
@@ -66,7 +93,17 @@ std::string usage(const std::string& program) {
 }
 
 std::string tls_usage() {
-  return fmt::format("TLS is not supported by this version of {}.\n", kImplName);
+  std::string text = kTls;
+  for (const tls::Suite& suite : tls::suites()) {
+    if (tls::available(suite)) {
+      text += fmt::format("    {}{}\n", suite.name, suite.insecure ? "  (insecure)" : "");
+    }
+  }
+  text += "\nCurves (curve_preferences):\n";
+  for (const tls::Curve& curve : tls::curves()) {
+    if (!curve.openssl.empty()) text += fmt::format("    {}\n", curve.name);
+  }
+  return text;
 }
 
 }  // namespace natrix::main

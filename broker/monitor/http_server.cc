@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <asio.hpp>
+#include <asio/ssl.hpp>
 #include <ctime>
 #include <unordered_set>
 
@@ -104,11 +105,13 @@ std::string response_head(const HttpResponse& response, bool keep_alive) {
 }
 
 struct HttpServer::State final : SessionOwner, std::enable_shared_from_this<HttpServer::State> {
-  State(asio::io_context& context, Logger& logger, HttpLimits http_limits, HttpHandler page_handler)
+  State(asio::io_context& context, Logger& logger, HttpLimits http_limits, HttpHandler page_handler,
+        TlsProvider tls_provider)
       : io(context),
         log(logger),
         bounds(http_limits),
         handler(std::move(page_handler)),
+        tls(std::move(tls_provider)),
         acceptor(context),
         pause(context) {}
 
@@ -154,8 +157,23 @@ struct HttpServer::State final : SessionOwner, std::enable_shared_from_this<Http
     if (sessions.size() >= bounds.max_connections && !close_longest_idle()) {
       return turn_away(std::move(socket));
     }
-    auto session =
-        std::make_shared<HttpSession<tcp::socket>>(std::move(socket), shared_from_this());
+    if (tls) return welcome_secure(std::move(socket));
+    begin(std::make_shared<HttpSession<tcp::socket>>(std::move(socket), shared_from_this()));
+  }
+
+  void welcome_secure(tcp::socket socket) {
+    std::shared_ptr<const tls::Context> context = tls();
+    if (!context) return;  // TLS was taken away by a reload
+    // The wrapper gives back one reference when it goes; the session has taken its own by then.
+    SSL_CTX_up_ref(context->native());
+    asio::ssl::context wrapper(context->native());
+    asio::ssl::stream<tcp::socket> stream(std::move(socket), wrapper);
+    begin(std::make_shared<HttpSession<asio::ssl::stream<tcp::socket>>>(std::move(stream),
+                                                                        shared_from_this()));
+  }
+
+  template <class Session>
+  void begin(const std::shared_ptr<Session>& session) {
     sessions.insert(session.get());
     session->start();
   }
@@ -173,6 +191,7 @@ struct HttpServer::State final : SessionOwner, std::enable_shared_from_this<Http
   // Best effort: one write to a fresh socket does not block.
   void turn_away(tcp::socket socket) {
     ++counters.refused;
+    if (tls) return;  // there is no telling without a handshake
     HttpResponse busy{.status = 503, .body = "too many connections to the monitoring port\n"};
     std::string text = response_head(busy, false) + busy.body;
     asio::error_code ignored;
@@ -194,6 +213,7 @@ struct HttpServer::State final : SessionOwner, std::enable_shared_from_this<Http
   Logger& log;
   HttpLimits bounds;
   HttpHandler handler;
+  TlsProvider tls;
   tcp::acceptor acceptor;
   asio::steady_timer pause;
   std::unordered_set<SessionBase*> sessions;
@@ -201,8 +221,9 @@ struct HttpServer::State final : SessionOwner, std::enable_shared_from_this<Http
   bool stopped = false;
 };
 
-HttpServer::HttpServer(asio::io_context& io, Logger& log, HttpLimits limits, HttpHandler handler)
-    : state_(std::make_shared<State>(io, log, limits, std::move(handler))) {}
+HttpServer::HttpServer(asio::io_context& io, Logger& log, HttpLimits limits, HttpHandler handler,
+                       TlsProvider tls)
+    : state_(std::make_shared<State>(io, log, limits, std::move(handler), std::move(tls))) {}
 
 HttpServer::~HttpServer() {
   stop();

@@ -15,6 +15,7 @@
 // Bounds, each with its consequence (HttpLimits has the numbers):
 //   request head       431, connection closed
 //   connections        the one idle longest is closed to make room; if none is idle, 503 and close
+//   time for a handshake (HTTPS): that of a head, then close
 //   time for a head    408 and close; idle time between requests: close
 //   time for an answer 503 and close; a Responder that is called later does nothing
 //   stalled client     connection closed
@@ -32,6 +33,7 @@
 #include "broker/base/log.h"
 #include "broker/base/result.h"
 #include "broker/monitor/http_request.h"
+#include "broker/tls/context.h"
 
 namespace natrix::monitor {
 
@@ -57,6 +59,10 @@ struct HttpResponse {
 using Responder = std::function<void(HttpResponse)>;
 using HttpHandler = std::function<void(const HttpRequest&, Responder)>;
 
+// The certificates to serve with, asked for at every connection so that they can be renewed. Null:
+// the connection is closed.
+using TlsProvider = std::function<std::shared_ptr<const tls::Context>()>;
+
 struct HttpCounters {
   size_t connections = 0;    // now
   uint64_t refused = 0;      // connections turned away
@@ -65,7 +71,9 @@ struct HttpCounters {
 
 class HttpServer {
  public:
-  HttpServer(asio::io_context& io, Logger& log, HttpLimits limits, HttpHandler handler);
+  // `tls` set: HTTPS. Clients are not asked for certificates.
+  HttpServer(asio::io_context& io, Logger& log, HttpLimits limits, HttpHandler handler,
+             TlsProvider tls = nullptr);
   ~HttpServer();  // stops
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;

@@ -1,8 +1,9 @@
-// One connection of the HTTP server, over any stream with Asio's asynchronous read and write. Only
-// http_server.cc includes this; HTTPS becomes HttpSession<asio::ssl::stream<...>> there.
+// One connection of the HTTP server, over any stream with Asio's asynchronous read and write; one
+// that has a handshake (asio::ssl::stream) makes it first. Only http_server.cc includes this.
 //
 // A session is kept alive by its pending operations and lives on the thread of its io_context.
 //
+//   (handshaking ->)
 //   waiting -> serving -> writing -> waiting ...   and at last   writing -> draining -> closed
 //
 // Draining reads and drops what the client still sends after the last answer: to close a socket
@@ -56,7 +57,21 @@ class HttpSession final : public SessionBase,
         owner_(std::move(owner)),
         reader_(owner_->limits().max_head_bytes) {}
 
-  void start() { advance(); }
+  void start() {
+    if constexpr (kSecure) {
+      state_ = State::kHandshaking;
+      arm(owner_->limits().head_deadline);
+      stream_.async_handshake(Stream::server,
+                              [self = this->shared_from_this()](asio::error_code error) {
+                                if (self->state_ == State::kClosed) return;
+                                if (error) return self->close();
+                                self->state_ = State::kServing;
+                                self->advance();
+                              });
+    } else {
+      advance();
+    }
+  }
 
   void close() override {
     if (state_ == State::kClosed) return;
@@ -71,7 +86,10 @@ class HttpSession final : public SessionBase,
   [[nodiscard]] bool idle() const override { return state_ == State::kWaiting && reader_.empty(); }
 
  private:
-  enum class State { kWaiting, kServing, kWriting, kDraining, kClosed };
+  enum class State { kHandshaking, kWaiting, kServing, kWriting, kDraining, kClosed };
+  static constexpr bool kSecure = requires(Stream stream) {
+    stream.async_handshake(Stream::server, [](asio::error_code) {});
+  };
   static constexpr std::chrono::milliseconds kDrainTime{1000};
   static constexpr size_t kDrainBytes = 256 * 1024;
 
@@ -164,6 +182,11 @@ class HttpSession final : public SessionBase,
     output_body_ = std::string();  // gives the memory back
     if (keep_alive_) return advance();
     state_ = State::kDraining;
+    if constexpr (kSecure) {  // the peer answers the goodbye, so nothing is left to drain
+      arm(kDrainTime);
+      return stream_.async_shutdown(
+          [self = this->shared_from_this()](asio::error_code) { self->close(); });
+    }
     asio::error_code ignored;
     stream_.lowest_layer().shutdown(asio::socket_base::shutdown_send, ignored);
     arm(kDrainTime);

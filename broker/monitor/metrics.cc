@@ -182,12 +182,32 @@ void add_process(Families& out, const ProcessFacts& process) {
             milliseconds(process.start) / 1000);
 }
 
+double seconds(Time time) {
+  return std::chrono::duration<double>(time.time_since_epoch()).count();
+}
+
+// The serial is a label: after a rotation the series with the new one takes over.
+void add_certificate(Families& out, const char* listener,
+                     const std::optional<tls::CertificateFacts>& certificate) {
+  if (!certificate) return;
+  Labels labels = {{"listener", listener}, {"serial", certificate->serial}};
+  out.gauge("natrix_tls_certificate_not_before_seconds",
+            "Since when the certificate in use is valid, in seconds since 1970.",
+            seconds(certificate->not_before), labels);
+  out.gauge("natrix_tls_certificate_not_after_seconds",
+            "Until when the certificate in use is valid, in seconds since 1970.",
+            seconds(certificate->not_after), labels);
+}
+
 void add_ours(Families& out, const Scrape& scrape) {
   const ServerInfo& server = scrape.server;
   out.gauge("natrix_build_info", "The program that runs, always 1.", 1,
             {{"impl", server.impl},
              {"impl_version", server.impl_version},
              {"nats_version", server.version}});
+  add_certificate(out, "client", server.tls_certificate);
+  if (server.https_port != 0) add_certificate(out, "monitor", server.tls_certificate);
+  add_certificate(out, "cluster", server.cluster.tls_certificate);
   out.gauge("natrix_monitor_connections", "Open connections to the monitoring port.",
             static_cast<double>(scrape.http.connections));
   out.counter("natrix_monitor_refused_connections_total",

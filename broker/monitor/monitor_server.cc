@@ -15,7 +15,8 @@ MonitorServer::MonitorServer(asio::io_context& io, Source& source, Logger& log,
           io, log, options_.limits,
           [pages = pages_](const HttpRequest& request, Responder respond) {
             pages->handle(request, std::move(respond));
-          })) {
+          },
+          options_.tls)) {
   pages_->show_counters_of(http_);
 }
 

@@ -23,7 +23,7 @@
 // `io` exists.
 //
 // Bounds: see HttpLimits; a page has at most kMaxPageEntries entries and kMaxListsInWork lists are
-// made at a time. HTTPS (issue: TLS) will be a second listener with another stream type.
+// made at a time.
 #pragma once
 
 #include <asio/io_context.hpp>
@@ -43,6 +43,7 @@ struct MonitorOptions {
   int port = 0;           // 0 or -1: any free one
   std::string base_path;  // "/nats": all pages are below it; "" or "/": none
   HttpLimits limits;
+  TlsProvider tls;  // set: HTTPS
 };
 
 class Pages;

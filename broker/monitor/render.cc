@@ -45,6 +45,21 @@ void put_traffic(Json& out, const Traffic& traffic) {
   out["out_bytes"] = traffic.out_bytes;
 }
 
+void put_tls(Json& out, const ConnectionInfo& info, bool auth) {
+  put_if(out, "tls_version", info.tls_version);
+  put_if(out, "tls_cipher_suite", info.tls_cipher_suite);
+  if (auth && !info.tls_peer_certs.empty()) {
+    Json certificates = Json::array();
+    for (const tls::PeerCertificate& one : info.tls_peer_certs) {
+      certificates.push_back({{"subject", one.subject},
+                              {"spki_sha256", one.spki_sha256},
+                              {"cert_sha256", one.cert_sha256}});
+    }
+    out["tls_peer_certs"] = std::move(certificates);
+  }
+  put_if(out, "tls_first", info.tls_first);
+}
+
 Json connection(const ConnectionInfo& info, Time now, ListSubs subs, bool auth) {
   Json out = Json::object();
   Time end = info.stop.value_or(now);
@@ -67,6 +82,7 @@ Json connection(const ConnectionInfo& info, Time now, ListSubs subs, bool auth) 
   put_if(out, "name", info.name);
   put_if(out, "lang", info.lang);
   put_if(out, "version", info.version);
+  put_tls(out, info, auth);
   if (auth) {
     put_if(out, "authorized_user", info.authorized_user);
     if (info.account != "$G") put_if(out, "account", info.account);

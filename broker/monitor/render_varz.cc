@@ -1,11 +1,19 @@
 #include <chrono>
 
 #include "broker/base/duration.h"
+#include "broker/base/time_format.h"
 #include "broker/monitor/render.h"
 #include "broker/monitor/render_parts.h"
 
 namespace natrix::monitor {
 namespace {
+
+// The serial is ours alone: it shows which certificate is served after a rotation.
+void put_certificate(Json& out, const std::optional<tls::CertificateFacts>& certificate) {
+  if (!certificate) return;
+  out["tls_cert_not_after"] = format_rfc3339(certificate->not_after);
+  out["tls_cert_serial"] = certificate->serial;
+}
 
 Json cluster(const ClusterInfo& info) {
   Json out = Json::object();
@@ -16,6 +24,9 @@ Json cluster(const ClusterInfo& info) {
   if (info.auth_timeout != 0) out["auth_timeout"] = number(info.auth_timeout);
   put_if(out, "urls", info.urls);
   if (info.tls_timeout != 0) out["tls_timeout"] = number(info.tls_timeout);
+  put_if(out, "tls_required", info.tls_required);
+  put_if(out, "tls_verify", info.tls_verify);
+  put_certificate(out, info.tls_certificate);
   put_if(out, "pool_size", info.pool_size);
   put_if(out, "write_deadline", info.write_deadline.count());
   return out;
@@ -50,6 +61,8 @@ void put_options(Json& out, const ServerInfo& info) {
   out["host"] = info.host;
   out["port"] = info.port;
   put_if(out, "auth_required", info.auth_required);
+  put_if(out, "tls_required", info.tls_required);
+  put_if(out, "tls_verify", info.tls_verify);
   put_if(out, "connect_urls", info.connect_urls);
   out["max_connections"] = info.max_connections;
   put_if(out, "max_subscriptions", info.max_subscriptions);
@@ -68,6 +81,7 @@ void put_options(Json& out, const ServerInfo& info) {
     out[absent] = Json::object();
   }
   out["tls_timeout"] = number(info.tls_timeout);
+  put_certificate(out, info.tls_certificate);
   out["write_deadline"] = info.write_deadline.count();
 }
 

@@ -16,6 +16,8 @@
 #include <string>
 #include <vector>
 
+#include "broker/tls/certificate.h"
+
 namespace natrix::monitor {
 
 using Time = std::chrono::system_clock::time_point;
@@ -32,6 +34,8 @@ struct ClusterInfo {
   double auth_timeout = 0;
   std::vector<std::string> urls;  // host:port of the configured routes
   double tls_timeout = 2;         // seconds
+  bool tls_required = false, tls_verify = false;
+  std::optional<tls::CertificateFacts> tls_certificate;
   int pool_size = 0;
   Duration write_deadline{0};  // 0: as for clients
 };
@@ -69,6 +73,8 @@ struct ServerInfo {
   int64_t max_payload = 0;
   int64_t max_pending = 0;
   double tls_timeout = 2;  // seconds
+  bool tls_required = false, tls_verify = false;
+  std::optional<tls::CertificateFacts> tls_certificate;  // of clients and HTTPS
   Duration write_deadline{0};
   ClusterInfo cluster;
   Time start;
@@ -110,6 +116,9 @@ struct ConnectionInfo {
   int64_t stalls = 0;
   uint32_t subscriptions = 0;
   std::string name, lang, version;
+  std::string tls_version, tls_cipher_suite;  // empty: no TLS
+  std::vector<tls::PeerCertificate> tls_peer_certs;
+  bool tls_first = false;
   std::string authorized_user, account;
   std::string account_tag;  // as SubscriptionInfo::account_tag
   std::string mqtt_client;

@@ -99,6 +99,8 @@ std::string encode(const Info& info) {
   j["headers"] = info.headers;
   put(j, "auth_required", info.auth_required);
   put(j, "tls_required", info.tls_required);
+  put(j, "tls_verify", info.tls_verify);
+  put(j, "tls_available", info.tls_available);
   j["max_payload"] = info.max_payload;
   put(j, "jetstream", info.jetstream);
   put(j, "ip", info.ip);
@@ -144,6 +146,8 @@ Result<Info> decode_info(std::string_view text) {
   fields.get("headers", info.headers);
   fields.get("auth_required", info.auth_required);
   fields.get("tls_required", info.tls_required);
+  fields.get("tls_verify", info.tls_verify);
+  fields.get("tls_available", info.tls_available);
   fields.get("max_payload", info.max_payload);
   fields.get("jetstream", info.jetstream);
   fields.get("ip", info.ip);

@@ -23,6 +23,8 @@ struct Info {
   bool headers = true;
   bool auth_required = false;
   bool tls_required = false;
+  bool tls_verify = false;
+  bool tls_available = false;  // allowed, not required
   int64_t max_payload = 0;
   bool jetstream = false;
   std::string ip;  // routes: where to dial this server, "nats-route://host:port/"

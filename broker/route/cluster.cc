@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <asio/ip/address.hpp>
 #include <asio/post.hpp>
 
 #include "broker/config/address.h"
@@ -41,6 +42,12 @@ void set_advertised(protocol::Info& info, const std::string& advertise) {
   info.ip = fmt::format("nats-route://{}/", host_port(info.host, info.port));
 }
 
+bool is_address(const std::string& host) {
+  std::error_code error;
+  (void)asio::ip::make_address(host, error);
+  return !error;
+}
+
 // What a change of makes all routes be made anew.
 bool same_terms(const config::ClusterOptions& a, const config::ClusterOptions& b) {
   auto rules = [](const config::ClusterOptions& c) {
@@ -54,8 +61,8 @@ bool same_terms(const config::ClusterOptions& a, const config::ClusterOptions& b
   return a.pool_size == b.pool_size && a.pinned_accounts == b.pinned_accounts &&
          a.authorization.user == b.authorization.user &&
          a.authorization.password == b.authorization.password &&
-         a.authorization.timeout == b.authorization.timeout && rules(a) == rules(b) &&
-         a.ping_interval == b.ping_interval && a.ping_max == b.ping_max &&
+         a.authorization.timeout == b.authorization.timeout && !a.tls == !b.tls &&
+         rules(a) == rules(b) && a.ping_interval == b.ping_interval && a.ping_max == b.ping_max &&
          a.write_deadline == b.write_deadline && a.advertise == b.advertise;
 }
 
@@ -74,9 +81,11 @@ std::shared_ptr<const Settings> Settings::from(const config::Options& options) {
   auto interval = cluster.ping_interval.count() > 0 ? cluster.ping_interval : options.ping_interval;
   settings->ping_interval = std::min<std::chrono::nanoseconds>(interval, kMaxPingInterval);
   settings->ping_max = cluster.ping_max > 0 ? cluster.ping_max : options.ping_max;
-  settings->handshake_timeout = cluster.authorization.timeout;
+  settings->handshake_timeout = config::auth_timeout(cluster.authorization, cluster.tls.get());
   settings->user = cluster.authorization.user;
   settings->password = cluster.authorization.password;
+  settings->tls = cluster.tls;
+  for (const config::Url& url : cluster.routes) settings->known_hosts.push_back(url.host);
   settings->headers = !options.no_header_support;
   settings->stall_fast_producers = !options.no_fast_producer_stall;
   settings->max_traced_message =
@@ -112,6 +121,8 @@ void Cluster::apply(const config::Options& options) {
   identity_.port = port_;
   identity_.ip.clear();
   set_advertised(identity_, cluster.advertise);
+  identity_.tls_required = identity_.tls_verify = cluster.tls != nullptr;
+  identity_.tls_available = false;
   identity_.auth_required = !cluster.authorization.user.empty();
   identity_.route_pool_size = std::max(0, cluster.pool_size);
   identity_.compression = "not supported";
@@ -141,6 +152,7 @@ void Cluster::make_interest() {
 
 void Cluster::start() {
   make_interest();
+  find_tls_name();
   for (const config::Url& url : options_.cluster.routes) add_target(url);
   for (const auto& target : targets_) pursue(target);
 }
@@ -178,12 +190,39 @@ std::string Cluster::our_connect(const Target& target) const {
   connect.echo = true;
   connect.user = target.url.user;
   connect.pass = target.url.password;
+  connect.tls_required = settings_->tls != nullptr;
   connect.headers = settings_->headers;
   connect.name = identity_.server_id;
   connect.cluster = identity_.cluster;
   connect.cluster_dynamic = identity_.cluster_dynamic;
   connect.lnoc = true;
   return protocol::encode_route_connect(connect);
+}
+
+// What the certificate of a server that we dial must be for.
+std::string Cluster::tls_name_of(const Target& target) const {
+  return is_address(target.url.host) && !tls_name_.empty() ? tls_name_ : target.url.host;
+}
+
+void Cluster::find_tls_name() {
+  tls_name_.clear();
+  for (const config::Url& url : options_.cluster.routes) {
+    if (tls_name_.empty() && !is_address(url.host)) tls_name_ = url.host;
+  }
+  if (settings_->tls && settings_->tls->options().insecure) {
+    host_.log().warn(
+        "TLS certificate chain and hostname of solicited routes will not be verified. DO NOT USE "
+        "IN PRODUCTION!");
+  }
+}
+
+void Cluster::name_refused(uint64_t rid) {
+  on_control([rid](Cluster& cluster) {
+    auto found = cluster.links_.find(rid);
+    if (found == cluster.links_.end() || !found->second.target) return;
+    // The name that stood in does not suit that server: its address is tried next.
+    if (is_address(found->second.target->url.host)) cluster.tls_name_.clear();
+  });
 }
 
 void Cluster::accept(int fd) {
@@ -206,7 +245,8 @@ void Cluster::open_link(int fd, const std::shared_ptr<Target>& target, const std
   std::string first_words = target ? std::string() : our_info(link);
   ShardContext& context = *shards_[next_shard_++ % shards_.size()];
   context.router.shard().post([&context, fd, rid, solicited = link.solicited, settings = settings_,
-                               weak = weak_from_this(), first_words = std::move(first_words)] {
+                               weak = weak_from_this(), first_words = std::move(first_words),
+                               tls_name = target ? tls_name_of(*target) : std::string()] {
     auto connection =
         std::make_shared<RouteConnection>(context, fd, rid, solicited, settings, weak);
     if (auto self = weak.lock()) {
@@ -216,7 +256,7 @@ void Cluster::open_link(int fd, const std::shared_ptr<Target>& target, const std
       });
     }
     io::Turn turn(context.router.shard());
-    connection->start_session(first_words);
+    connection->start_session(first_words, tls_name);
   });
 }
 
@@ -252,11 +292,13 @@ void Cluster::reload(const config::Options& options) {
   if (same) {
     options_ = options;
     settings_ = Settings::from(options_);
+    find_tls_name();
     report_client_urls();
     return;
   }
   renewing_ = !links_.empty();
   apply(options);
+  find_tls_name();
   for (auto& [name, interest] : interest_) interest->set_permissions(settings_->permissions);
   peers_.clear();
   report_client_urls();

@@ -86,6 +86,7 @@ class Cluster final : public Registrar, public std::enable_shared_from_this<Clus
                   protocol::Info info) override;
   void info_received(uint64_t rid, protocol::Info info) override;
   void confirmed(uint64_t rid) override;
+  void name_refused(uint64_t rid) override;
   void closed(uint64_t rid, io::CloseReason reason) override;
 
  private:
@@ -124,6 +125,8 @@ class Cluster final : public Registrar, public std::enable_shared_from_this<Clus
   void close_all(io::CloseReason reason);
   std::string our_info(const Link& link) const;
   std::string our_connect(const Target& target) const;
+  [[nodiscard]] std::string tls_name_of(const Target& target) const;
+  void find_tls_name();
 
   // cluster_links.cc
   void consider(Link& link, const protocol::Connect& connect);
@@ -173,6 +176,8 @@ class Cluster final : public Registrar, public std::enable_shared_from_this<Clus
   std::map<std::string, PeerRecord> peers_;
   std::vector<std::shared_ptr<Target>> targets_;
   size_t next_shard_ = 0;
+  // Gossip tells addresses, certificates hold names: that of a configured route stands in.
+  std::string tls_name_;
   bool stopped_ = false;
   bool renewing_ = false;  // after a reload: until the old connections are gone
 };

@@ -15,6 +15,7 @@
 #include "broker/config/options.h"
 #include "broker/core/router.h"
 #include "broker/protocol/route_parser.h"
+#include "broker/tls/context.h"
 
 namespace natrix::route {
 
@@ -28,6 +29,8 @@ struct Settings {
   std::chrono::nanoseconds handshake_timeout = std::chrono::seconds(2);
   std::string user;  // what an accepted route must present; empty: nothing
   std::string password;
+  std::shared_ptr<const tls::Context> tls;  // null: routes in clear
+  std::vector<std::string> known_hosts;     // of the configured routes, for check_known_urls
   std::shared_ptr<const account::CompiledPermissions> permissions;  // import, export; null: all
   bool headers = true;
   bool stall_fast_producers = true;

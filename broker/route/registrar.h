@@ -24,6 +24,8 @@ class Registrar {
   virtual void info_received(uint64_t rid, protocol::Info info) = 0;
   // The first PONG after activation: the peer has accepted who we are.
   virtual void confirmed(uint64_t rid) = 0;
+  // The certificate of a dialled peer is not for the name it was expected to have.
+  virtual void name_refused(uint64_t rid) = 0;
   virtual void closed(uint64_t rid, io::CloseReason reason) = 0;
 };
 

@@ -78,8 +78,9 @@ class RouteConnection final : public io::Connection, public core::Receiver {
                   std::shared_ptr<const Settings> settings, std::weak_ptr<Registrar> registrar);
   ~RouteConnection() override;
 
-  // Sends our first words, INFO to who dialled us and nothing to whom we dialled, and reads.
-  void start_session(std::string_view first_words);
+  // Sends our first words, INFO to who dialled us and nothing to whom we dialled, and reads. With
+  // TLS after the handshake; `tls_name` is what the certificate of a dialled peer must be for.
+  void start_session(std::string_view first_words, const std::string& tls_name);
   void activate(Activation activation);
   // Tells the peer why (nothing when `text` is empty) and closes.
   void refuse(std::string_view text, io::CloseReason reason);
@@ -108,6 +109,8 @@ class RouteConnection final : public io::Connection, public core::Receiver {
   Consumed on_data(io::SharedBytes& block, char* data, size_t size) override;
   void on_closed(io::CloseReason reason) override;
   void on_timer() override;
+  void on_secured() override;
+  void on_handshake_failed(const std::string& why, const tls::Session& session) override;
 
   void handle(const protocol::RouteOperation& operation, io::SharedBytes& block);
   void handle_parse_error(protocol::ParseStatus status, std::string_view at);
@@ -117,6 +120,8 @@ class RouteConnection final : public io::Connection, public core::Receiver {
   void credentials_checked(bool accepted);
   void handle_info(std::string_view json);
   void introduce();
+  void begin_handshake(const std::string& tls_name);
+  void expect_introduction();
   void handle_pong();
   void send_ping();
   void ping_or_give_up(io::Clock::time_point now);

@@ -6,6 +6,7 @@
 
 #include "broker/account/authenticator.h"
 #include "broker/route/route_connection.h"
+#include "broker/route/route_identity.h"
 
 namespace natrix::route {
 
@@ -28,17 +29,55 @@ Clock::duration spread(Clock::duration time) {
 
 }  // namespace
 
-void RouteConnection::start_session(std::string_view first_words) {
+void RouteConnection::start_session(std::string_view first_words, const std::string& tls_name) {
   context_.host.log().info("{} - Route connection created", label_);
+  start();
+  if (settings_->tls) {
+    begin_handshake(tls_name);
+  } else {
+    expect_introduction();
+  }
+  auto interval = std::chrono::duration_cast<Clock::duration>(settings_->ping_interval);
+  next_ping_ = Clock::now() + spread(std::min<Clock::duration>(interval, kFirstPing));
+  if (!first_words.empty()) write(first_words);
+}
+
+// Both sides know from their configuration that TLS comes before everything else.
+void RouteConnection::begin_handshake(const std::string& tls_name) {
+  context_.host.log().debug("{} - Starting TLS route {} handshake", label_,
+                            solicited_ ? "client" : "server");
+  handshake_deadline_ = Clock::now() + std::chrono::duration_cast<Clock::duration>(
+                                           settings_->tls->options().timeout);
+  wake_at(handshake_deadline_);
+  begin_tls(solicited_ ? tls::Session::client(settings_->tls, tls_name)
+                       : tls::Session::server(settings_->tls, true));
+}
+
+void RouteConnection::on_secured() {
+  if (!tls()->pinned_by(*settings_->tls)) {
+    context_.host.log().error("{} - TLS route handshake error: certificate not pinned", label_);
+    return close(CloseReason::kTlsHandshakeError);
+  }
+  context_.host.log().debug("{} - TLS handshake complete", label_);
+  context_.host.log().debug("{} - TLS version {}, cipher suite {}", label_, tls()->version(),
+                            tls()->cipher_suite());
+  expect_introduction();
+}
+
+void RouteConnection::on_handshake_failed(const std::string& why, const tls::Session& session) {
+  context_.host.log().error("{} - TLS route handshake error: {}", label_, why);
+  if (session.wrong_name()) {
+    if (auto registrar = registrar_.lock()) registrar->name_refused(rid_);
+  }
+  close(CloseReason::kTlsHandshakeError);
+}
+
+void RouteConnection::expect_introduction() {
   auto patience = std::chrono::duration_cast<Clock::duration>(settings_->handshake_timeout);
   bool must_log_in = !solicited_ && !settings_->user.empty();
   if (!must_log_in) patience = std::max<Clock::duration>(patience, kMinHandshakeTime);
   handshake_deadline_ = Clock::now() + patience;
-  auto interval = std::chrono::duration_cast<Clock::duration>(settings_->ping_interval);
-  next_ping_ = Clock::now() + spread(std::min<Clock::duration>(interval, kFirstPing));
   wake_at(handshake_deadline_);
-  if (!first_words.empty()) write(first_words);
-  start();
 }
 
 void RouteConnection::fail(std::string_view text, CloseReason reason) {
@@ -59,6 +98,13 @@ void RouteConnection::handle_connect(std::string_view json) {
   Result<protocol::Connect> connect = protocol::decode_connect(json);
   if (!connect) return violation(fmt::format("CONNECT: {}", connect.error().message));
   connect_ = std::make_unique<protocol::Connect>(std::move(*connect));
+  if (settings_->tls) {
+    const tls::Options& options = settings_->tls->options();
+    if (options.map || options.check_known_urls) {
+      return credentials_checked(certificate_accepted(options, tls()->peer_names(),
+                                                      settings_->user, settings_->known_hosts));
+    }
+  }
   if (settings_->user.empty()) return credentials_checked(true);
   if (connect_->user != settings_->user) return credentials_checked(false);
   if (!account::is_bcrypt(settings_->password)) {
@@ -181,6 +227,10 @@ void RouteConnection::on_timer() {
   Clock::time_point now = Clock::now();
   if (phase_ != Phase::kActive) {
     if (now < handshake_deadline_) return wake_at(handshake_deadline_);
+    if (handshaking()) {
+      context_.host.log().error("{} - TLS handshake timeout", label_);
+      return close(CloseReason::kTlsHandshakeError);
+    }
     context_.host.log().debug("{} - Authentication Timeout", label_);
     return fail("Authentication Timeout", CloseReason::kAuthenticationTimeout);
   }

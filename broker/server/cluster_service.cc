@@ -190,9 +190,17 @@ void ClusterService::describe(monitor::ServerInfo& info, const config::Options& 
   info.cluster.name = name_;
   info.cluster.addr = cluster.host;
   info.cluster.port = port();
-  info.cluster.auth_timeout = std::chrono::duration<double>(cluster.authorization.timeout).count();
+  info.cluster.auth_timeout =
+      std::chrono::duration<double>(config::auth_timeout(cluster.authorization, cluster.tls.get()))
+          .count();
   for (const config::Url& url : cluster.routes) {
     info.cluster.urls.push_back(route::host_port(url.host, url.port));
+  }
+  if (cluster.tls) {
+    info.cluster.tls_required = info.cluster.tls_verify = true;
+    info.cluster.tls_timeout =
+        std::chrono::duration<double>(cluster.tls->options().timeout).count();
+    info.cluster.tls_certificate = cluster.tls->certificate();
   }
   info.cluster.pool_size = cluster.pool_size;
   info.cluster.write_deadline = cluster.write_deadline;

@@ -16,7 +16,8 @@ void add(monitor::Traffic& sum, const client::Traffic& part) {
   sum.out_bytes += part.out_bytes;
 }
 
-monitor::ConnectionInfo describe(const client::Client& client, bool subscriptions) {
+monitor::ConnectionInfo describe(const client::Client& client, bool subscriptions,
+                                 bool certificates) {
   monitor::ConnectionInfo info;
   info.cid = client.cid();
   info.kind = "Client";
@@ -33,6 +34,12 @@ monitor::ConnectionInfo describe(const client::Client& client, bool subscription
   info.name = client.options().name;
   info.lang = client.options().lang;
   info.version = client.options().version;
+  if (const tls::Session* session = client.tls()) {
+    info.tls_version = session->version();
+    info.tls_cipher_suite = session->cipher_suite();
+    info.tls_first = client.tls_first();
+    if (certificates) info.tls_peer_certs = session->peer_certificates();
+  }
   info.authorized_user = client.user();
   if (client.account() != nullptr) info.account = client.account()->name();
   if (subscriptions) {
@@ -60,6 +67,8 @@ monitor::ConnectionInfo describe(const ClosedClient& closed) {
   info.name = closed.name;
   info.lang = closed.lang;
   info.version = closed.version;
+  info.tls_version = closed.tls_version;
+  info.tls_cipher_suite = closed.tls_cipher_suite;
   info.authorized_user = closed.user;
   info.account = closed.account;
   return info;
@@ -119,7 +128,9 @@ void MonitorSource::connections(monitor::ConnectionQuery query,
   host_.on_all_shards([&](ShardState& state) {
     std::vector<monitor::ConnectionInfo> part;
     if (query.state != monitor::ConnState::kClosed) {
-      for (const auto& [cid, client] : state.clients) part.push_back(describe(*client, lists));
+      for (const auto& [cid, client] : state.clients) {
+        part.push_back(describe(*client, lists, query.auth));
+      }
     }
     if (query.state != monitor::ConnState::kOpen) {
       for (const ClosedClient& closed : state.closed) part.push_back(describe(closed));

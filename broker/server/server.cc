@@ -21,6 +21,19 @@ namespace {
 constexpr int kMaxBlockedWork = 4096;
 constexpr std::chrono::seconds kLameDuckPauseMost{1};
 
+double in_seconds(std::chrono::nanoseconds time) {
+  return std::chrono::duration<double>(time).count();
+}
+
+void describe_tls(monitor::ServerInfo& info, const config::Options& options) {
+  const tls::Context* context = options.tls.get();
+  if (context == nullptr) return;
+  info.tls_required = !options.allow_non_tls;
+  info.tls_verify = context->options().verify;
+  info.tls_timeout = in_seconds(context->options().timeout);
+  info.tls_certificate = context->certificate();
+}
+
 unsigned available_cores() {
   cpu_set_t set;
   if (::sched_getaffinity(0, sizeof(set), &set) != 0) return 1;
@@ -38,7 +51,8 @@ Server::Server(config::Options options, Logger& log, bool listen)
       accounts_(epochs_, options_.system_account.empty() ? account::kSystemAccount
                                                          : options_.system_account),
       control_work_(asio::make_work_guard(control_)),
-      lame_duck_timer_(control_) {
+      lame_duck_timer_(control_),
+      handshake_report_(control_) {
   if (options_.server_name.empty()) options_.server_name = id_;
   publish_settings();
 }
@@ -92,15 +106,46 @@ Result<void> Server::start() {
   control_thread_ = std::thread([this] { control_.run(); });
   if (client_listener_) {
     log_.info("Listening for client connections on {}:{}", options_.host, client_port_);
+    log_tls();
     client_listener_->start();
   }
   if (cluster_) on_control([this] { start_cluster(); });
+  on_control([this] { report_refused_handshakes(); });
   log_.info("Server is ready");
   return {};
 }
 
+void Server::log_tls() const {
+  if (!options_.tls) return;
+  const tls::Options& tls = options_.tls->options();
+  bool first_only = tls.handshake_first && tls.fallback.count() == 0;
+  bool optional = options_.allow_non_tls && !first_only;
+  log_.info("TLS {} for client connections", optional ? "available" : "required");
+  if (first_only) {
+    log_.warn("Clients that are not using \"TLS Handshake First\" option will fail to connect");
+  }
+}
+
+// Once a second, so that a flood of connections is no flood of log lines.
+void Server::report_refused_handshakes() {
+  if (uint64_t refused = handshake_rate_.take_refused(); refused > 0) {
+    log_.warn("Rejected {} connections due to TLS rate limiting", refused);
+  }
+  handshake_report_.expires_after(std::chrono::seconds(1));
+  handshake_report_.async_wait([this](const std::error_code& error) {
+    if (!error) report_refused_handshakes();
+  });
+}
+
+bool Server::admit_handshake() {
+  auto context = settings_.load()->tls;
+  return !context || handshake_rate_.admit(context->options().connection_rate_limit,
+                                           std::chrono::steady_clock::now());
+}
+
 Result<void> Server::open_monitor() {
-  if (options_.http_port == config::kNoPort) return {};
+  bool secure = options_.https_port != config::kNoPort;
+  if (options_.http_port == config::kNoPort && !secure) return {};
   MonitorHost host;
   host.on_all_shards = [this](const std::function<void(ShardState&)>& f) { on_all_shards(f); };
   host.server_info = [this] { return describe(); };
@@ -111,12 +156,13 @@ Result<void> Server::open_monitor() {
   monitor_source_ = std::make_unique<MonitorSource>(std::move(host), accounts_);
   monitor::MonitorOptions options;
   options.host = options_.http_host.empty() ? options_.host : options_.http_host;
-  options.port = options_.http_port;
+  options.port = secure ? options_.https_port : options_.http_port;
+  if (secure) options.tls = [this] { return settings_.load()->tls; };
   options.base_path = options_.http_base_path;
   monitor_ = std::make_unique<monitor::MonitorServer>(control_, *monitor_source_, log_, options);
   if (Result<void> up = monitor_->start(); !up) return up;
   monitor_port_ = monitor_->port();
-  log_.info("Starting http monitor on {}:{}", options.host, monitor_port_);
+  log_.info("Starting {} monitor on {}:{}", secure ? "https" : "http", options.host, monitor_port_);
   return {};
 }
 
@@ -176,9 +222,12 @@ monitor::ServerInfo Server::describe() const {
   info.ping_interval = options_.ping_interval;
   info.ping_max = options_.ping_max;
   info.http_host = options_.http_host.empty() ? options_.host : options_.http_host;
-  info.http_port = monitor_port_;
+  (options_.https_port != config::kNoPort ? info.https_port : info.http_port) = monitor_port_;
+  describe_tls(info, options_);
   info.http_base_path = options_.http_base_path;
-  info.auth_timeout = std::chrono::duration<double>(options_.authorization.timeout).count();
+  info.auth_timeout = std::chrono::duration<double>(
+                          config::auth_timeout(options_.authorization, options_.tls.get()))
+                          .count();
   info.max_control_line = options_.max_control_line;
   info.max_payload = options_.max_payload;
   info.max_pending = options_.max_pending;
@@ -214,13 +263,16 @@ void Server::publish_settings() {
   settings->max_subscription_tokens = static_cast<size_t>(options_.max_subscription_tokens);
   settings->ping_interval = options_.ping_interval;
   settings->ping_max = options_.ping_max;
-  settings->auth_timeout = options_.authorization.timeout;
+  settings->auth_timeout = config::auth_timeout(options_.authorization, options_.tls.get());
   settings->headers = !options_.no_header_support;
   settings->stall_fast_producers = !options_.no_fast_producer_stall;
   settings->max_traced_message = static_cast<size_t>(options_.max_traced_msg_len);
+  settings->tls = options_.tls;
+  settings->allow_non_tls = options_.allow_non_tls;
   settings_.store(std::move(settings));
   authenticator_.store(std::make_shared<const account::Authenticator>(
-      options_.authorization, options_.no_auth_user, accounts_));
+      options_.authorization, options_.no_auth_user, accounts_,
+      options_.tls != nullptr && options_.tls->options().map));
 }
 
 void Server::publish_info() {
@@ -238,6 +290,9 @@ void Server::publish_info() {
   }
   info->headers = !options_.no_header_support;
   info->auth_required = authenticator_.load()->announced();
+  info->tls_required = options_.tls != nullptr && !options_.allow_non_tls;
+  info->tls_available = options_.tls != nullptr && options_.allow_non_tls;
+  info->tls_verify = options_.tls != nullptr && options_.tls->options().verify;
   info->max_payload = options_.max_payload;
   if (cluster_) {
     info->cluster = cluster_->name();
@@ -252,19 +307,20 @@ void Server::publish_info() {
 
 // ---- clients
 
-void Server::accept_client(int fd) {
+void Server::accept_client(int fd, bool in_process) {
   uint64_t cid = next_cid_.fetch_add(1, std::memory_order_relaxed);
   total_connections_.fetch_add(1, std::memory_order_relaxed);
   int64_t open = connections_.fetch_add(1, std::memory_order_relaxed);
   int64_t limit = std::max<int64_t>(0, options_.max_connections);
-  serve_client(fd, cid, open >= limit);
+  serve_client(fd, cid, open >= limit, in_process);
 }
 
-void Server::serve_client(int fd, uint64_t cid, bool refuse) {
+void Server::serve_client(int fd, uint64_t cid, bool refuse, bool in_process) {
   unsigned index = next_shard_.fetch_add(1, std::memory_order_relaxed) % shards_.size();
   ShardState& state = *shards_[index];
-  state.shard.post([this, &state, fd, cid, refuse] {
-    auto client = std::make_shared<client::Client>(state.context, fd, cid, settings_.load());
+  state.shard.post([this, &state, fd, cid, refuse, in_process] {
+    auto client =
+        std::make_shared<client::Client>(state.context, fd, cid, settings_.load(), in_process);
     state.add(client);
     io::Turn turn(state.shard);
     client->start_session(refuse ? std::optional<std::string>("maximum connections exceeded")
@@ -282,7 +338,7 @@ Result<int> Server::connect_in_process() {
     ::close(ends[1]);
     return fail("no in-process connection: the broker is not running");
   }
-  accept_client(ends[1]);
+  accept_client(ends[1], true);
   return ends[0];
 }
 
@@ -413,6 +469,7 @@ void Server::shutdown() {
   log_.info("Initiating Shutdown...");
   on_control([this] {
     lame_duck_timer_.cancel();
+    handshake_report_.cancel();
     if (monitor_) monitor_->stop();
     if (cluster_) cluster_->stop();
     if (client_listener_) client_listener_->close();

@@ -26,6 +26,7 @@
 #include "broker/server/listener.h"
 #include "broker/server/monitor_source.h"
 #include "broker/server/shard_state.h"
+#include "broker/tls/handshake_rate.h"
 
 namespace natrix::server {
 
@@ -62,6 +63,7 @@ class Server final : public client::Host {
   std::shared_ptr<const protocol::Info> client_info() override { return info_.load(); }
   bool run_blocking(std::function<void()> work) override;
   void client_closed(client::Client& client, io::CloseReason reason) override;
+  bool admit_handshake() override;
   Logger& log() override { return log_; }
 
  private:
@@ -81,8 +83,10 @@ class Server final : public client::Host {
   monitor::Health health() const;
   void publish_settings();
   void publish_info();
-  void accept_client(int fd);
-  void serve_client(int fd, uint64_t cid, bool refuse);
+  void accept_client(int fd, bool in_process = false);
+  void serve_client(int fd, uint64_t cid, bool refuse, bool in_process);
+  void log_tls() const;
+  void report_refused_handshakes();
   void for_each_client(const std::function<void(client::Client&)>& f);
   void close_clients();
   void enforce_max_connections();
@@ -109,6 +113,8 @@ class Server final : public client::Host {
   std::thread control_thread_;
   std::unique_ptr<Listener> client_listener_;
   asio::steady_timer lame_duck_timer_;
+  asio::steady_timer handshake_report_;
+  tls::HandshakeRate handshake_rate_;
   std::unique_ptr<ClusterService> cluster_;  // null: no cluster
   std::unique_ptr<MonitorSource> monitor_source_;
   std::unique_ptr<monitor::MonitorServer> monitor_;

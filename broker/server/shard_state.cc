@@ -18,7 +18,9 @@ void ShardState::remove(client::Client& client, io::CloseReason reason, size_t m
                       std::chrono::system_clock::now(), client.last_activity(), reason,
                       client.traffic(), client.stalls(), client.rtt(), options.name, options.lang,
                       options.version, client.user(),
-                      client.account() == nullptr ? "" : client.account()->name()});
+                      client.account() == nullptr ? "" : client.account()->name(),
+                      client.tls() == nullptr ? "" : client.tls()->version(),
+                      client.tls() == nullptr ? "" : client.tls()->cipher_suite()});
     while (closed.size() > max_closed) closed.pop_front();
   }
   clients.erase(found);

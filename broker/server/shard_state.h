@@ -27,6 +27,7 @@ struct ClosedClient {
   int64_t stalls;
   std::optional<std::chrono::nanoseconds> rtt;
   std::string name, lang, version, user, account;
+  std::string tls_version, tls_cipher_suite;
 };
 
 class ShardState {

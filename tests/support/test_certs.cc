@@ -54,16 +54,20 @@ void add_extension(X509* cert, X509* issuer, int nid, const std::string& value) 
   X509_EXTENSION_free(extension);
 }
 
-Cert make_cert(const std::string& name, EVP_PKEY* key) {
+Cert make_cert(const TestAuthority::Subject& subject, EVP_PKEY* key, int days) {
   static long serial = 1;
   Cert cert(X509_new(), X509_free);
   X509_set_version(cert.get(), 2);
   ASN1_INTEGER_set(X509_get_serialNumber(cert.get()), serial++);
   X509_gmtime_adj(X509_getm_notBefore(cert.get()), -3600);
-  X509_gmtime_adj(X509_getm_notAfter(cert.get()), 24 * 3600);
+  X509_gmtime_adj(X509_getm_notAfter(cert.get()), days * 24L * 3600);
   X509_set_pubkey(cert.get(), key);
-  X509_NAME_add_entry_by_txt(X509_get_subject_name(cert.get()), "CN", MBSTRING_UTF8,
-                             reinterpret_cast<const unsigned char*>(name.c_str()), -1, -1, 0);
+  for (const auto& [type, value] : subject) {
+    bool joins = type.front() == '+';
+    X509_NAME_add_entry_by_txt(X509_get_subject_name(cert.get()), type.c_str() + (joins ? 1 : 0),
+                               MBSTRING_UTF8, reinterpret_cast<const unsigned char*>(value.c_str()),
+                               -1, -1, joins ? -1 : 0);
+  }
   return cert;
 }
 
@@ -76,7 +80,7 @@ struct TestAuthority::State {
 
 TestAuthority::TestAuthority(const std::string& name) : state_(std::make_unique<State>()) {
   state_->key = make_key();
-  state_->cert = make_cert(name, state_->key.get());
+  state_->cert = make_cert({{"CN", name}}, state_->key.get(), 1);
   X509* cert = state_->cert.get();
   X509_set_issuer_name(cert, X509_get_subject_name(cert));
   add_extension(cert, cert, NID_basic_constraints, "critical,CA:TRUE");
@@ -88,8 +92,13 @@ TestAuthority::~TestAuthority() = default;
 
 CertAndKey TestAuthority::issue(const std::string& common_name,
                                 const std::vector<std::string>& alt_names) const {
+  return issue(Subject{{"CN", common_name}}, alt_names);
+}
+
+CertAndKey TestAuthority::issue(const Subject& subject, const std::vector<std::string>& alt_names,
+                                int days) const {
   Key key = make_key();
-  Cert cert = make_cert(common_name, key.get());
+  Cert cert = make_cert(subject, key.get(), days);
   X509_set_issuer_name(cert.get(), X509_get_subject_name(state_->cert.get()));
   std::string names;
   for (const std::string& name : alt_names) names += (names.empty() ? "" : ",") + name;

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace natrix::tests {
@@ -23,6 +24,10 @@ class TestAuthority {
   // `alt_names` as OpenSSL writes them: "DNS:example", "IP:127.0.0.1".
   [[nodiscard]] CertAndKey issue(const std::string& common_name,
                                  const std::vector<std::string>& alt_names = {}) const;
+  // `subject` as OpenSSL names the attributes: {"O", "Acme"}; "+OU" belongs to the one before it.
+  using Subject = std::vector<std::pair<std::string, std::string>>;
+  [[nodiscard]] CertAndKey issue(const Subject& subject, const std::vector<std::string>& alt_names,
+                                 int days = 1) const;
 
  private:
   struct State;

@@ -13,11 +13,12 @@ def free_port():
 
 class Cluster:
     """`size` servers n1, n2, ...; every one but the first knows only the first (`gossip`), or each
-    knows all, itself included. `hosts` are the addresses their route listeners have. `extra` is configuration text for all. `programs` are the binaries of
-    the members where they are not the tested one (None)."""
+    knows all, itself included. `hosts` are the addresses their route listeners have; routes are dialled
+    there, or at `dial_host`. `extra` is configuration text for all. `programs` are the binaries of the
+    members where they are not the tested one (None)."""
 
     def __init__(self, start, size=3, gossip=True, extra="", cluster_extra="", name="test", programs=(),
-                 hosts=()):
+                 hosts=(), dial_host=None):
         programs = [*programs, *[None] * (size - len(programs))]
         self.route_ports = [free_port() for _ in range(size)]
         self.client_ports = [free_port() for _ in range(size)]
@@ -29,6 +30,8 @@ class Cluster:
             if gossip and number == 0:
                 seeds = []
             routes = "\n".join(f"nats://{listen}" for listen in seeds)
+            if dial_host:
+                routes = "\n".join(f"nats://{dial_host}:{listen.rsplit(':', 1)[1]}" for listen in seeds)
             config = f"""
                 server_name: n{number + 1}
                 cluster {{

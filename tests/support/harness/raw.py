@@ -2,6 +2,7 @@
 import json
 import re
 import socket
+import ssl
 import time
 
 CRLF = b"\r\n"
@@ -19,7 +20,7 @@ class Raw:
     PINGs of the server (the first comes 2 s after CONNECT) are answered in passing wherever a line
     starts; `answer_pings = False` shows them to the test instead."""
 
-    def __init__(self, port, host="127.0.0.1", read_info=True, receive_buffer=None):
+    def __init__(self, port, host="127.0.0.1", read_info=True, receive_buffer=None, tls=None, tls_first=False):
         self.answer_pings = True
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.socket = socket.socket(family, socket.SOCK_STREAM)
@@ -29,7 +30,11 @@ class Raw:
         self.socket.connect((host, port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = b""
+        if tls and tls_first:
+            self.secure(tls)
         self.info = self.read_info() if read_info else None
+        if tls and not tls_first:
+            self.secure(tls)
 
     def __enter__(self):
         return self
@@ -39,6 +44,11 @@ class Raw:
 
     def close(self):
         self.socket.close()
+
+    def secure(self, context, name="localhost"):
+        """The handshake; `context` is an ssl.SSLContext."""
+        assert not self.buffer, f"unread before the handshake: {self.buffer[:300]!r}"
+        self.socket = context.wrap_socket(self.socket, server_hostname=name)
 
     # --- sending
 
@@ -68,7 +78,7 @@ class Raw:
             data = self.socket.recv(1 << 16)
         except socket.timeout:
             raise AssertionError(f"nothing more came; unread: {self.buffer[:300]!r}") from None
-        except ConnectionResetError:
+        except (ConnectionResetError, ssl.SSLEOFError):
             data = b""
         if not data:
             raise Closed(f"closed by the peer; unread: {self.buffer[:300]!r}")

@@ -150,16 +150,17 @@ class Server:
 
     # --- monitoring
 
-    def http(self, path, timeout=5.0):
-        """(status, headers, body) of a GET on the monitoring port."""
+    def http(self, path, timeout=5.0, context=None):
+        """(status, headers, body) of a GET on the monitoring port; `context` for HTTPS."""
         try:
-            with urllib.request.urlopen(self.url("monitoring") + path, timeout=timeout) as answer:
+            with urllib.request.urlopen(self.url("monitoring") + path, timeout=timeout,
+                                        context=context) as answer:
                 return answer.status, answer.headers, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.headers, error.read().decode()
 
-    def json(self, path):
-        status, _, body = self.http(path)
+    def json(self, path, context=None):
+        status, _, body = self.http(path, context=context)
         assert status == 200, f"GET {path}: {status} {body}"
         return json.loads(body)
 

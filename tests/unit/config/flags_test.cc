@@ -170,13 +170,13 @@ TEST(Flags, WrongValuesAndAbsentFeaturesAreRefusedByName) {
       {{"--routes", "a"}, "--routes: error parsing url"},
       {{"-js"}, "--js is not supported by this version of natrix-broker; remove the flag"},
       {{"--jetstream"}, "--jetstream is not supported"},
-      {{"--tls"}, "--tls is not supported"},
-      {{"--tlsverify"}, "--tlsverify is not supported"},
-      {{"--tlscert", "f"}, "--tlscert is not supported"},
-      {{"--tlskey=f"}, "--tlskey is not supported"},
-      {{"--tlscacert=f"}, "--tlscacert is not supported"},
-      {{"-ms", "5"}, "--ms is not supported"},
-      {{"--https_port=5"}, "--https_port is not supported"},
+      {{"--tls"}, "TLS Server certificate must be present and valid; add --tlscert"},
+      {{"--tlsverify"}, "TLS Server certificate must be present"},
+      {{"--tlscert", "f"}, "TLS Server private key must be present and valid; add --tlskey"},
+      {{"--tlskey=f"}, "TLS Server certificate must be present"},
+      {{"--tlscacert=f"}, "TLS Server certificate must be present"},
+      {{"--tlscert=f", "--tlskey=g"}, "--tls: error parsing X509 certificate/key pair: open f: "},
+      {{"-ms", "65536"}, "--ms: 65536 is out of range"},
       {{"--profile", "5"}, "--profile is not supported"},
   };
   for (const Case& c : cases) {
@@ -193,7 +193,7 @@ TEST(LoadConfiguration, FlagsOverrideTheFileAndTheWholeIsChecked) {
   FakeWorld world;
   world.files = {{"x.conf", "port: 1, server_name: file, debug: true, ping_interval: 5"},
                  {"users.conf", "authorization {users: [{user: a}]}"},
-                 {"bad.conf", "tls {}"}};
+                 {"bad.conf", "mqtt {}"}};
   auto load = [&](const Arguments& arguments) {
     return load_configuration(*parse_command_line(arguments), world.surroundings());
   };
@@ -207,7 +207,7 @@ TEST(LoadConfiguration, FlagsOverrideTheFileAndTheWholeIsChecked) {
   EXPECT_TRUE(load({})->options == Options{});
 
   EXPECT_THAT(load({"-c", "none"}).error().message, HasSubstr("open none"));
-  EXPECT_THAT(load({"-c", "bad.conf"}).error().message, HasSubstr("bad.conf:1:1: \"tls\""));
+  EXPECT_THAT(load({"-c", "bad.conf"}).error().message, HasSubstr("bad.conf:1:1: \"mqtt\""));
   EXPECT_THAT(load({"-c", "users.conf", "--user", "b"}).error().message,
               HasSubstr("cannot be combined with the users"));
   EXPECT_THAT(load({"--pass", "b"}).error().message, HasSubstr("--pass needs --user"));

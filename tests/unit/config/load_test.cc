@@ -356,8 +356,6 @@ TEST(LoadOptions, KeysOfNatsThatAreAbsentAreRefusedByNameWithTheRemedy) {
                           "resolver_tls",
                           "trusted",
                           "trusted_keys",
-                          "tls",
-                          "https",
                           "proxies",
                           "gateway",
                           "leafnodes",
@@ -382,8 +380,8 @@ TEST(LoadOptions, KeysOfNatsThatAreAbsentAreRefusedByNameWithTheRemedy) {
         HasSubstr("a.conf:3:1: \"" + key +
                   "\" is not supported by this version of natrix-broker; remove the block"));
   }
-  for (std::string line : {"allow_non_tls: true", "https_port: 5", "prof_port: 5",
-                           "prof_block_rate: 1", "proxy_protocol: true", "jetstream: enabled"}) {
+  for (std::string line :
+       {"prof_port: 5", "prof_block_rate: 1", "proxy_protocol: true", "jetstream: enabled"}) {
     EXPECT_THAT(error(line), HasSubstr("is not supported by this version of natrix-broker; remove "
                                        "the line or set it to "))
         << line;
@@ -394,7 +392,6 @@ TEST(LoadOptions, KeysOfNatsThatAreAbsentAreRefusedByNameWithTheRemedy) {
       {"authorization {users: [{user: a, allowed_connection_types: [WEBSOCKET]}]}",
        "\"allowed_connection_types\" is not supported"},
       {"authorization {users: [{user: a, proxy_required: true}]}", "\"proxy_required\" is not"},
-      {"cluster {tls {}}", "a.conf:1:10: \"tls\" is not supported"},
       {"cluster {compression: s2_fast}", "\"compression\" is not supported"},
       {"cluster {write_timeout: close}", "\"write_timeout\" is not supported"},
   };
@@ -410,10 +407,10 @@ TEST(LoadOptions, UnknownFieldsAreErrorsUnlessUsedAsVariables) {
 }
 
 TEST(LoadOptions, AllErrorsAreReportedTogether) {
-  EXPECT_EQ(error("port: a\nfoo: 1\ntls {}\nhost: h"),
+  EXPECT_EQ(error("port: a\nfoo: 1\nmqtt {}\nhost: h"),
             "a.conf:1:1: \"port\" must be an integer, not a string\n"
             "a.conf:2:1: unknown field \"foo\"\n"
-            "a.conf:3:1: \"tls\" is not supported by this version of natrix-broker; remove the "
+            "a.conf:3:1: \"mqtt\" is not supported by this version of natrix-broker; remove the "
             "block");
 }
 

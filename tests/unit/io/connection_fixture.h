@@ -28,6 +28,7 @@ class TestConnection final : public Connection {
 
   TestConnection(Shard& shard, int fd, Limits limits) : Connection(shard, fd, limits) {}
 
+  using Connection::begin_tls;
   using Connection::pause_reading;
   using Connection::queue;
   using Connection::queued;

@@ -57,7 +57,7 @@ TEST_F(CommandTest, Help) {
       EXPECT_THAT(print.out, HasSubstr(flag));
     EXPECT_EQ(print.exit_code, 0);
   }
-  EXPECT_THAT(printed({"--help_tls"}).out, HasSubstr("TLS is not supported"));
+  EXPECT_THAT(printed({"--help_tls"}).out, HasSubstr("TLS_AES_128_GCM_SHA256"));
 }
 
 TEST_F(CommandTest, AFlagThatIsNotUnderstoodShowsUsageAndSucceeds) {
