@@ -149,7 +149,7 @@ bool Connection::shake_hands() {
   }
   handshaking_ = false;
   on_secured();
-  if (!queue_.empty()) flush();
+  if (!queue_.empty() || tls_->has_output()) flush();
   return state_ == State::kOpen;
 }
 

@@ -19,6 +19,8 @@ constexpr int kReceives = 8;
 constexpr size_t kBatchBytes = 128 * 1024;
 constexpr size_t kRecordBytes = 16 * 1024;
 constexpr size_t kKeptOutput = 256 * 1024;
+// Answers of the protocol itself (to key updates) that a peer may leave unread.
+constexpr size_t kMostUnread = 1024 * 1024;
 
 // Shared by all connections whose work this thread does; empty between calls.
 struct Scratch {
@@ -130,6 +132,7 @@ IoResult TlsStream::handshake() {
 }
 
 IoResult TlsStream::read(std::span<char> into) {
+  if (unsent_.size() > kMostUnread) return {IoStatus::kFailed, 0, ENOBUFS};
   OutputLoan loan(*session_);
   size_t got = 0;
   IoResult end{IoStatus::kWouldBlock};

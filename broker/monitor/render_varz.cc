@@ -26,9 +26,9 @@ Json cluster(const ClusterInfo& info) {
   if (info.tls_timeout != 0) out["tls_timeout"] = number(info.tls_timeout);
   put_if(out, "tls_required", info.tls_required);
   put_if(out, "tls_verify", info.tls_verify);
-  put_certificate(out, info.tls_certificate);
   put_if(out, "pool_size", info.pool_size);
   put_if(out, "write_deadline", info.write_deadline.count());
+  put_certificate(out, info.tls_certificate);
   return out;
 }
 
@@ -81,7 +81,6 @@ void put_options(Json& out, const ServerInfo& info) {
     out[absent] = Json::object();
   }
   out["tls_timeout"] = number(info.tls_timeout);
-  put_certificate(out, info.tls_certificate);
   out["write_deadline"] = info.write_deadline.count();
 }
 
@@ -129,6 +128,7 @@ Json render_varz(const ServerInfo& info, const ProcessFacts& process, const Requ
   out["slow_consumer_stats"] = counts(info.slow_consumer_stats);
   out["stale_connection_stats"] = counts(info.stale_connection_stats);
   out["disk_io_wait_stats"] = disk_waits(info.disk_waits);
+  put_certificate(out, info.tls_certificate);
   return out;
 }
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness import toolchains
+from harness.certs import Authority
 from harness.cluster import Cluster
 from harness.server import Factory, wait_until
 
@@ -40,9 +41,10 @@ CLIENTS = {"nats-py": python_client, "nats.js": javascript_client, "nats.go": go
 class Program:
     """A client at work; its output is read line by line."""
 
-    def __init__(self, command):
+    def __init__(self, command, env=None):
         self.process = subprocess.Popen([str(c) for c in command], stdin=subprocess.DEVNULL,
-                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                        env={**os.environ, **(env or {})})
         self.text = ""
 
     def wait_for(self, pattern, timeout=TIMEOUT_S):
@@ -69,8 +71,8 @@ class Program:
 def run():
     programs = []
 
-    def launch(command):
-        programs.append(Program(command))
+    def launch(command, env=None):
+        programs.append(Program(command, env))
         return programs[-1]
 
     yield launch
@@ -109,6 +111,32 @@ def test_reconnect(command, start, run):
     client = run([*command, "reconnect", *cluster.urls()])
     kill_node_of(cluster, client.wait_for(r"connected (\S+)\n")[1])
     client.ended_well("reconnect")
+
+
+# --- with TLS from end to end: certificates of clients, routes, users found in certificates
+
+
+@pytest.fixture(scope="module")
+def secure(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("secure")
+    authority = Authority(folder / "certs")
+    pair, client = authority.issue("server"), authority.issue("client")
+    inside = pair.block(authority.ca)
+    factory = Factory(folder)
+    environment = {"TLS_CA": str(authority.ca), "TLS_CERT": str(client.cert), "TLS_KEY": str(client.key)}
+    try:
+        yield Cluster(factory, cluster_extra=f"tls {{ {inside} }}", extra=f"""
+            tls {{ {inside} verify_and_map: true }}
+            authorization {{ users: [ {{user: "CN=client"}} ] }}"""), environment
+    finally:
+        factory.close()
+
+
+@pytest.mark.parametrize("scenario", ["pubsub", "queue", "request"])
+def test_scenario_with_tls(command, scenario, secure, run):
+    cluster, environment = secure
+    urls = [url.replace("nats://127.0.0.1", "tls://localhost") for url in cluster.urls()]
+    run([*command, scenario, *urls], environment).ended_well(scenario)
 
 
 # --- the command line tool

@@ -60,6 +60,29 @@ std::set<std::string> names(const std::string& text) {
   return found;
 }
 
+TEST(Metrics, CertificatesInUseByListenerAndSerial) {
+  Scrape scrape = sample_scrape();
+  for (const auto& [series, value] : samples(metrics_text(scrape))) {
+    EXPECT_EQ(series.find("natrix_tls"), series.npos) << series;
+  }
+  tls::CertificateFacts facts{"CN=a", "0af1", at_seconds(1'700'000'000), at_seconds(1'800'000'000)};
+  scrape.server.tls_certificate = facts;
+  facts.serial = "0b";
+  scrape.server.cluster.tls_certificate = facts;
+  auto found = samples(metrics_text(scrape));
+  EXPECT_EQ(found.at("natrix_tls_certificate_not_after_seconds{listener=\"client\",serial=\"0af1\"}"),
+            1'800'000'000);
+  EXPECT_EQ(
+      found.at("natrix_tls_certificate_not_before_seconds{listener=\"cluster\",serial=\"0b\"}"),
+      1'700'000'000);
+  EXPECT_EQ(found.count("natrix_tls_certificate_not_after_seconds{listener=\"monitor\",serial=\"0af1\"}"),
+            0U);
+  scrape.server.https_port = 8443;
+  EXPECT_EQ(samples(metrics_text(scrape)).count(
+                "natrix_tls_certificate_not_after_seconds{listener=\"monitor\",serial=\"0af1\"}"),
+            1U);
+}
+
 TEST(Metrics, TheExportersNames) {
   std::set<std::string> found = names(metrics_text(sample_scrape()));
   for (const char* name :

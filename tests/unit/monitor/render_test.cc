@@ -115,6 +115,42 @@ TEST(RenderVarz, WhatABareServerLeavesOut) {
   EXPECT_EQ(page["config_digest"], "");
 }
 
+TEST(RenderVarz, TlsOfClientsAndRoutes) {
+  ServerInfo info = sample_server();
+  info.tls_required = info.tls_verify = true;
+  info.tls_certificate = {"CN=a", "0af1", {}, at_seconds(1'700'000'000)};
+  info.cluster.tls_required = info.cluster.tls_verify = true;
+  info.cluster.tls_certificate = {"CN=b", "0b", {}, at_seconds(1'700'000'001)};
+  Json page = varz(info);
+  EXPECT_EQ(page["tls_required"], true);
+  EXPECT_EQ(page["tls_verify"], true);
+  EXPECT_EQ(page["tls_cert_not_after"], "2023-11-14T22:13:20Z");
+  EXPECT_EQ(page["tls_cert_serial"], "0af1");
+  EXPECT_EQ(keys(page["cluster"]),
+            (Keys{"name", "addr", "cluster_port", "auth_timeout", "urls", "tls_timeout",
+                  "tls_required", "tls_verify", "pool_size", "write_deadline",
+                  "tls_cert_not_after", "tls_cert_serial"}));
+}
+
+TEST(RenderConnz, TlsOfAConnection) {
+  ConnectionPage page;
+  page.connections.resize(2);
+  page.connections[0].tls_version = "1.3";
+  page.connections[0].tls_cipher_suite = "TLS_AES_128_GCM_SHA256";
+  page.connections[0].tls_first = true;
+  page.connections[0].tls_peer_certs = {{"CN=a", "01", "02"}};
+  Json shown = render_connz(page, ListSubs::kNo, true)["connections"];
+  EXPECT_EQ(shown[0]["tls_version"], "1.3");
+  EXPECT_EQ(shown[0]["tls_cipher_suite"], "TLS_AES_128_GCM_SHA256");
+  EXPECT_EQ(shown[0]["tls_first"], true);
+  EXPECT_EQ(shown[0]["tls_peer_certs"].dump(),
+            R"([{"subject":"CN=a","spki_sha256":"01","cert_sha256":"02"}])");
+  for (const char* absent : {"tls_version", "tls_cipher_suite", "tls_first", "tls_peer_certs"}) {
+    EXPECT_FALSE(shown[1].contains(absent)) << absent;
+  }
+  EXPECT_FALSE(render_connz(page, ListSubs::kNo, false)["connections"][0].contains("tls_peer_certs"));
+}
+
 TEST(RenderVarz, Values) {
   Json page = varz(sample_server());
   EXPECT_EQ(page["ping_interval"], 120'000'000'000);

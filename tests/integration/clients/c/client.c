@@ -23,9 +23,23 @@
 
 enum { kSettleMs = 1000, kTimeoutMs = 5000 };
 
+static void secure(natsOptions* options) {
+  const char* ca = getenv("TLS_CA");
+  if (ca == NULL) return;
+  CHECK(natsOptions_SetSecure(options, true));
+  CHECK(natsOptions_LoadCATrustedCertificates(options, ca));
+  CHECK(natsOptions_LoadCertificatesChain(options, getenv("TLS_CERT"), getenv("TLS_KEY")));
+  CHECK(natsOptions_SetExpectedHostname(options, "localhost"));
+}
+
 static natsConnection* dial(const char* url) {
   natsConnection* connection = NULL;
-  CHECK(natsConnection_ConnectTo(&connection, url));
+  natsOptions* options = NULL;
+  CHECK(natsOptions_Create(&options));
+  CHECK(natsOptions_SetURL(options, url));
+  secure(options);
+  CHECK(natsConnection_Connect(&connection, options));
+  natsOptions_Destroy(options);
   return connection;
 }
 
@@ -151,6 +165,7 @@ static void reconnect(char** urls) {
   char before[128], after[128];
   CHECK(natsOptions_Create(&options));
   CHECK(natsOptions_SetServers(options, (const char**)urls, 3));
+  secure(options);
   CHECK(natsOptions_SetReconnectWait(options, 100));
   CHECK(natsOptions_SetMaxReconnect(options, 1000));
   CHECK(natsConnection_Connect(&client, options));

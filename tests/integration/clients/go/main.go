@@ -27,11 +27,18 @@ func check(ok bool, format string, args ...any) {
 	}
 }
 
+func connect(url string, options ...nats.Option) (*nats.Conn, error) {
+	if ca := os.Getenv("TLS_CA"); ca != "" {
+		options = append(options, nats.RootCAs(ca), nats.ClientCert(os.Getenv("TLS_CERT"), os.Getenv("TLS_KEY")))
+	}
+	return nats.Connect(url, options...)
+}
+
 // Interest of a new subscription takes a moment to reach the other nodes.
 const settle = time.Second
 
 func pubsub(urls []string) {
-	sender, receiver := must(nats.Connect(urls[0])), must(nats.Connect(urls[1]))
+	sender, receiver := must(connect(urls[0])), must(connect(urls[1]))
 	subscription := must(receiver.SubscribeSync("go.pubsub.*"))
 	must(0, receiver.Flush())
 	time.Sleep(settle)
@@ -50,7 +57,7 @@ func queue(urls []string) {
 	var lock sync.Mutex
 	seen, perMember := map[string]int{}, make([]int, len(urls))
 	for index, url := range urls {
-		member := must(nats.Connect(url))
+		member := must(connect(url))
 		must(member.QueueSubscribe("go.queue", "workers", func(m *nats.Msg) {
 			lock.Lock()
 			defer lock.Unlock()
@@ -60,7 +67,7 @@ func queue(urls []string) {
 		must(0, member.Flush())
 	}
 	time.Sleep(settle)
-	sender := must(nats.Connect(urls[0]))
+	sender := must(connect(urls[0]))
 	for i := 0; i < 300; i++ {
 		must(0, sender.Publish("go.queue", []byte(strconv.Itoa(i))))
 	}
@@ -78,7 +85,7 @@ func queue(urls []string) {
 }
 
 func request(urls []string) {
-	service, caller := must(nats.Connect(urls[1])), must(nats.Connect(urls[0]))
+	service, caller := must(connect(urls[1])), must(connect(urls[0]))
 	must(service.Subscribe("go.svc", func(m *nats.Msg) { _ = m.Respond(append([]byte("re:"), m.Data...)) }))
 	must(0, service.Flush())
 	time.Sleep(settle)
@@ -93,7 +100,7 @@ func request(urls []string) {
 }
 
 func headers(urls []string) {
-	sender, receiver := must(nats.Connect(urls[0])), must(nats.Connect(urls[1]))
+	sender, receiver := must(connect(urls[0])), must(connect(urls[1]))
 	subscription := must(receiver.SubscribeSync("go.headers"))
 	must(0, receiver.Flush())
 	time.Sleep(settle)
@@ -112,7 +119,7 @@ func headers(urls []string) {
 
 func reconnect(urls []string) {
 	back := make(chan struct{}, 1)
-	client := must(nats.Connect(strings.Join(urls, ","), nats.ReconnectWait(100*time.Millisecond),
+	client := must(connect(strings.Join(urls, ","), nats.ReconnectWait(100*time.Millisecond),
 		nats.MaxReconnects(-1), nats.ReconnectHandler(func(*nats.Conn) { back <- struct{}{} })))
 	subscription := must(client.SubscribeSync("go.reconnect"))
 	must(0, client.Flush())

@@ -1,8 +1,10 @@
 // The scenarios of ../README.md with the JavaScript client `nats`.
 "use strict";
 const assert = require("node:assert");
-const { connect, headers: newHeaders, ErrorCode, Events, StringCodec } = require("nats");
+const { connect: dial, headers: newHeaders, ErrorCode, Events, StringCodec } = require("nats");
 
+const { TLS_CA: caFile, TLS_CERT: certFile, TLS_KEY: keyFile } = process.env;
+const connect = (options) => dial(caFile ? { ...options, tls: { caFile, certFile, keyFile } } : options);
 const codec = StringCodec();
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 

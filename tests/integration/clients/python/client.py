@@ -1,5 +1,7 @@
 """The scenarios of ../README.md with nats-py."""
 import asyncio
+import os
+import ssl
 import sys
 import time
 
@@ -7,8 +9,16 @@ import nats
 from nats.errors import NoRespondersError
 
 
+async def connect(urls, **options):
+    if "TLS_CA" in os.environ:
+        context = ssl.create_default_context(cafile=os.environ["TLS_CA"])
+        context.load_cert_chain(os.environ["TLS_CERT"], os.environ["TLS_KEY"])
+        options["tls"] = context
+    return await nats.connect(urls, **options)
+
+
 async def pubsub(urls):
-    sender, receiver = await nats.connect(urls[0]), await nats.connect(urls[1])
+    sender, receiver = await connect(urls[0]), await connect(urls[1])
     subscription = await receiver.subscribe("py.pubsub.*")
     await receiver.flush()
     await interest(sender, receiver, "py.pubsub.ready", subscription)
@@ -36,7 +46,7 @@ async def interest(sender, _receiver, subject, subscription):
 
 
 async def queue(urls):
-    members = [await nats.connect(url) for url in urls]
+    members = [await connect(url) for url in urls]
     seen, per_member = [], [0] * len(members)
 
     def handler(index):
@@ -49,7 +59,7 @@ async def queue(urls):
         await member.subscribe("py.queue", queue="workers", cb=handler(index))
         await member.flush()
     await asyncio.sleep(1)
-    sender = await nats.connect(urls[0])
+    sender = await connect(urls[0])
     for number in range(300):
         await sender.publish("py.queue", str(number).encode())
     await sender.flush()
@@ -61,7 +71,7 @@ async def queue(urls):
 
 
 async def request(urls):
-    service, caller = await nats.connect(urls[1]), await nats.connect(urls[0])
+    service, caller = await connect(urls[1]), await connect(urls[0])
 
     async def answer(message):
         await message.respond(b"re:" + message.data)
@@ -83,7 +93,7 @@ async def request(urls):
 
 
 async def headers(urls):
-    sender, receiver = await nats.connect(urls[0]), await nats.connect(urls[1])
+    sender, receiver = await connect(urls[0]), await connect(urls[1])
     subscription = await receiver.subscribe("py.headers")
     await receiver.flush()
     await interest(sender, receiver, "py.headers", subscription)
@@ -102,7 +112,7 @@ async def reconnect(urls):
     async def on_reconnect():
         back.set()
 
-    client = await nats.connect(urls, reconnected_cb=on_reconnect, reconnect_time_wait=0.1,
+    client = await connect(urls, reconnected_cb=on_reconnect, reconnect_time_wait=0.1,
                                 max_reconnect_attempts=-1)
     subscription = await client.subscribe("py.reconnect")
     await client.flush()
