@@ -6,7 +6,7 @@ JOBS  ?= $(shell nproc)
 BUILD := build
 
 .DEFAULT_GOAL := build
-.PHONY: help deps configure build up down test e2e bench image format check manifests tidy fuzz clean distclean
+.PHONY: help deps configure build up down test e2e e2e-kube bench image format check manifests tidy fuzz clean distclean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,8 +33,12 @@ test: ## everything: unit, fuzz corpus, integration, checks, sanitizers
 	@scripts/run-tests all
 
 e2e: build ## the delivered whole, as its users run it
-	@scripts/install-deps build test clients up
+	@scripts/install-deps build test clients up kube
 	@scripts/run-tests e2e
+
+e2e-kube: build ## the operator on a real Kubernetes: kind, a context of yours, or one built here
+	@scripts/install-deps build test clients kube
+	@scripts/run-tests e2e-kube
 
 bench: deps ## compare with nats-server on this machine (bench/README.md)
 	@scripts/install-deps clients

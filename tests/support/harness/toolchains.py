@@ -53,8 +53,9 @@ def _last_lines(text, count=4):
     return " | ".join(text.strip().splitlines()[-count:])
 
 
-def go_program(name, source):
-    """Builds the Go module in `source`. Code of ours that does not compile fails; missing tools skip."""
+def go_program(name, source, static=False):
+    """Builds the Go module in `source`. Code of ours that does not compile fails; missing tools skip.
+    `static`: needs no library, for an image with nothing else in it."""
     source = Path(source)
     if shutil.which("go") is None:
         pytest.skip(f"{name}: no go on this machine (package golang-go)")
@@ -64,7 +65,8 @@ def go_program(name, source):
         code, text = _run([ROOT / "scripts/go", "mod", "download"], cwd=source)
         if code:
             return f"modules cannot be had: {_last_lines(text)}"
-        code, text = _run([ROOT / "scripts/go", "build", "-o", path, "."], cwd=source)
+        code, text = _run([ROOT / "scripts/go", "build", "-o", path, "."], cwd=source,
+                          env={"CGO_ENABLED": "0"} if static else None)
         assert code == 0, f"{name} does not build:\n{text}"
         return None
 

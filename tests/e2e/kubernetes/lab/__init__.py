@@ -1,0 +1,1 @@
+"""What the tests on a real Kubernetes share: the cluster, what is installed in it, clients that keep count."""
