@@ -46,8 +46,8 @@ void RouteConnection::start_session(std::string_view first_words, const std::str
 void RouteConnection::begin_handshake(const std::string& tls_name) {
   context_.host.log().debug("{} - Starting TLS route {} handshake", label_,
                             solicited_ ? "client" : "server");
-  handshake_deadline_ = Clock::now() + std::chrono::duration_cast<Clock::duration>(
-                                           settings_->tls->options().timeout);
+  handshake_deadline_ =
+      Clock::now() + std::chrono::duration_cast<Clock::duration>(settings_->tls->options().timeout);
   wake_at(handshake_deadline_);
   begin_tls(solicited_ ? tls::Session::client(settings_->tls, tls_name)
                        : tls::Session::server(settings_->tls, true));
@@ -101,8 +101,8 @@ void RouteConnection::handle_connect(std::string_view json) {
   if (settings_->tls) {
     const tls::Options& options = settings_->tls->options();
     if (options.map || options.check_known_urls) {
-      return credentials_checked(certificate_accepted(options, tls()->peer_names(),
-                                                      settings_->user, settings_->known_hosts));
+      return credentials_checked(certificate_accepted(options, tls()->peer_names(), settings_->user,
+                                                      settings_->known_hosts));
     }
   }
   if (settings_->user.empty()) return credentials_checked(true);

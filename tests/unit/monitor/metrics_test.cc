@@ -70,17 +70,20 @@ TEST(Metrics, CertificatesInUseByListenerAndSerial) {
   facts.serial = "0b";
   scrape.server.cluster.tls_certificate = facts;
   auto found = samples(metrics_text(scrape));
-  EXPECT_EQ(found.at("natrix_tls_certificate_not_after_seconds{listener=\"client\",serial=\"0af1\"}"),
-            1'800'000'000);
+  EXPECT_EQ(
+      found.at("natrix_tls_certificate_not_after_seconds{listener=\"client\",serial=\"0af1\"}"),
+      1'800'000'000);
   EXPECT_EQ(
       found.at("natrix_tls_certificate_not_before_seconds{listener=\"cluster\",serial=\"0b\"}"),
       1'700'000'000);
-  EXPECT_EQ(found.count("natrix_tls_certificate_not_after_seconds{listener=\"monitor\",serial=\"0af1\"}"),
-            0U);
+  EXPECT_EQ(
+      found.count("natrix_tls_certificate_not_after_seconds{listener=\"monitor\",serial=\"0af1\"}"),
+      0U);
   scrape.server.https_port = 8443;
-  EXPECT_EQ(samples(metrics_text(scrape)).count(
-                "natrix_tls_certificate_not_after_seconds{listener=\"monitor\",serial=\"0af1\"}"),
-            1U);
+  EXPECT_EQ(
+      samples(metrics_text(scrape))
+          .count("natrix_tls_certificate_not_after_seconds{listener=\"monitor\",serial=\"0af1\"}"),
+      1U);
 }
 
 TEST(Metrics, TheExportersNames) {

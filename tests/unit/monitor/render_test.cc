@@ -126,10 +126,10 @@ TEST(RenderVarz, TlsOfClientsAndRoutes) {
   EXPECT_EQ(page["tls_verify"], true);
   EXPECT_EQ(page["tls_cert_not_after"], "2023-11-14T22:13:20Z");
   EXPECT_EQ(page["tls_cert_serial"], "0af1");
-  EXPECT_EQ(keys(page["cluster"]),
-            (Keys{"name", "addr", "cluster_port", "auth_timeout", "urls", "tls_timeout",
-                  "tls_required", "tls_verify", "pool_size", "write_deadline",
-                  "tls_cert_not_after", "tls_cert_serial"}));
+  EXPECT_EQ(
+      keys(page["cluster"]),
+      (Keys{"name", "addr", "cluster_port", "auth_timeout", "urls", "tls_timeout", "tls_required",
+            "tls_verify", "pool_size", "write_deadline", "tls_cert_not_after", "tls_cert_serial"}));
 }
 
 TEST(RenderConnz, TlsOfAConnection) {
@@ -148,7 +148,8 @@ TEST(RenderConnz, TlsOfAConnection) {
   for (const char* absent : {"tls_version", "tls_cipher_suite", "tls_first", "tls_peer_certs"}) {
     EXPECT_FALSE(shown[1].contains(absent)) << absent;
   }
-  EXPECT_FALSE(render_connz(page, ListSubs::kNo, false)["connections"][0].contains("tls_peer_certs"));
+  EXPECT_FALSE(
+      render_connz(page, ListSubs::kNo, false)["connections"][0].contains("tls_peer_certs"));
 }
 
 TEST(RenderVarz, Values) {
