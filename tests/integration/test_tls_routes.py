@@ -24,7 +24,7 @@ def block(authority, pair, more=""):
 def two(start, first, second, url="nats://localhost:{}", programs=(OURS, OURS)):
     """"a" listens for routes and "b" dials it; the texts stand in their cluster blocks."""
     port, back = free_port(), free_port()
-    a = start(f'server_name: a\ncluster {{ name: x, listen: "127.0.0.1:{port}"\n{first.format(port=back)} }}',
+    a = start(f'server_name: a\ncluster {{ name: x, listen: "127.0.0.1:{port}"\n{first.replace("{port}", str(back))} }}',
               name="a", program=programs[0])
     b = start(f'server_name: b\ncluster {{ name: x, listen: "127.0.0.1:{back}", '
               f'routes: ["{url.format(port)}"]\n{second} }}', name="b", program=programs[1])
@@ -79,8 +79,8 @@ def test_strangers_and_plain_servers_stay_outside(start, authority, tmp_path, fi
     pair = authority.issue("node")
     stranger = Authority(tmp_path / "other", "another authority").issue("stranger")
     a, b = two(start, block(authority, pair), block(authority, stranger), programs=(first, second))
-    b.wait_log("TLS route handshake error")
-    a.wait_log("TLS route handshake error")
+    a.wait_log("TLS route handshake error")  # with TLS 1.3 the side that dials only sees the end
+    b.wait_log("Read Error")
     assert peers(a) == peers(b) == set()
     plain = start(f'server_name: c\ncluster {{ name: x, listen: "127.0.0.1:-1", routes: ["{a.url("cluster")}"] }}'
                   .replace("tls://", "nats://"), name="c")
@@ -102,10 +102,10 @@ def test_known_urls(start, authority):
     known = authority.issue("known")
     unknown = authority.issue("unknown", alt_names=("DNS:elsewhere.example",))
     check = block(authority, known, "verify_cert_and_check_known_urls: true")
-    routes = 'routes: ["nats://localhost:{port}"]'
-    a, b = two(start, check.replace("{", "{{").replace("}", "}}") + routes, block(authority, known))
+    routes = '\nroutes: ["nats://localhost:{port}"]'
+    a, b = two(start, check + routes, block(authority, known))
     joined(a, b)
-    a, c = two(start, check.replace("{", "{{").replace("}", "}}") + routes,
+    a, c = two(start, check + routes,
                block(authority, unknown, "insecure: true"))
     a.wait_log("authentication error")
     assert peers(c) == set()
@@ -113,8 +113,8 @@ def test_known_urls(start, authority):
 
 def test_the_user_of_a_route_by_certificate(start, authority):
     pair, other = authority.issue("r1", alt_names=("DNS:localhost", "email:r@example.com")), authority.issue("r2")
-    login = "authorization {{user: \"r@example.com\", password: p}}"
-    inside = block(authority, pair, "verify_and_map: true").replace("{", "{{").replace("}", "}}")
+    login = "\nauthorization {user: \"r@example.com\", password: p}"
+    inside = block(authority, pair, "verify_and_map: true")
     a, b = two(start, inside + login, block(authority, pair))
     joined(a, b)
     a, c = two(start, inside + login, block(authority, other))
@@ -131,7 +131,7 @@ def test_rotation_keeps_routes_and_serves_new_ones(start, dial, authority):
     for node in (a, b):
         node.send_signal(signal.SIGHUP)
         wait_until(lambda: node.json("/varz")["cluster"]["tls_cert_serial"].lstrip("0") == pair.serial().lstrip("0"))
-    assert {r["rid"] for r in a.json("/routez")["routes"]} == before
+    assert before <= {r["rid"] for r in a.json("/routez")["routes"]}
     b.kill()
     b.start()
     joined(a, b)
