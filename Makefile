@@ -33,7 +33,7 @@ test: ## everything: unit, fuzz corpus, integration, checks, sanitizers
 	@scripts/run-tests all
 
 e2e: build ## the delivered whole, as its users run it
-	@scripts/install-deps build test clients up kube
+	@scripts/install-deps build test clients up
 	@scripts/run-tests e2e
 
 e2e-kube: build ## the operator on a real Kubernetes: kind, a context of yours, or one built here
