@@ -26,6 +26,10 @@ struct IndexEntry {
 };
 inline constexpr uint32_t kEntryHasHeaders = 1;
 inline constexpr uint32_t kEntryExpires = 2;
+inline constexpr uint32_t kEntryRemoved = 4;  // in index files only
+
+struct Segment;
+struct SegmentData;
 
 struct Chunk {
   uint32_t number = 0;   // ascending in the stream without gaps
@@ -46,9 +50,18 @@ struct Chunk {
   // Memory store: headers and payload of every entry, null when removed.
   std::vector<std::shared_ptr<const char[]>> bodies;
   // File store: where the records are and where the entries can be loaded from.
-  uint64_t segment = 0;
-  uint64_t index_offset = 0;  // in the segment's index file; 0: not written yet, entries stay
-  uint64_t last_use = 0;
+  std::shared_ptr<Segment> home;
+  std::shared_ptr<SegmentData> data;   // null: where `home` says
+  std::shared_ptr<SegmentData> index;  // null: not archived
+  uint64_t record_bytes = 0;           // of the live messages
+  uint64_t uid = 0;                    // unlike the number never given out twice
+  struct Stored {
+    uint64_t entries = 0;  // offset in the segment's index file; 0: not there, entries stay here
+    uint32_t count = 0;    // of entries there
+    uint64_t names = 0;    // offset of the subjects' names
+    uint32_t names_bytes = 0;
+    uint64_t names_checksum = 0;
+  } stored;
 
   [[nodiscard]] bool is_removed(uint32_t at) const { return !removed.empty() && removed[at]; }
   // No gap between the sequences of the entries.

@@ -49,7 +49,7 @@ void ConsumerState::deliver(SequencePair at, uint32_t deliveries, Nanos time, bo
   auto known = locate(at.stream);
   if (known != pending_.end()) {
     known->time = time;
-    known->deliveries = deliveries;
+    known->deliveries = std::max(deliveries, 1u);
     return;
   }
   auto place = std::lower_bound(pending_.begin(), pending_.end(), at.stream, before);

@@ -83,6 +83,7 @@ void StreamIndex::remove(Place place) {
   Chunk& chunk = *place.chunk;
   Seq seq = place.seq();
   uint32_t bytes = place.entry().bytes;
+  if (owner_ != nullptr) owner_->removing(chunk, place.at);
   if (chunk.removed.empty()) chunk.removed.resize(chunk.count);
   chunk.removed[place.at] = true;
   unlink_subject(place);
@@ -94,6 +95,7 @@ void StreamIndex::remove(Place place) {
   if (chunk.live == 0) {
     bool open = chunk.number + 1 == next_number_;
     if (open) seal();
+    if (owner_ != nullptr) owner_->dropping(chunk);
     slots_[chunk.number - first_number_].chunk.reset();
     drop_front();
   }
@@ -191,6 +193,9 @@ void StreamIndex::remove_below(Seq first) {
 }
 
 void StreamIndex::clear() {
+  for (Slot& slot : slots_) {
+    if (owner_ != nullptr && slot.chunk != nullptr) owner_->dropping(*slot.chunk);
+  }
   slots_.clear();
   first_number_ = next_number_;
   seal();
@@ -254,28 +259,29 @@ SubjectId StreamIndex::adopt_subject(const Chunk& chunk, std::string_view name, 
 
 bool StreamIndex::ensure(Chunk& chunk) {
   if (!chunk.entries.empty()) return true;
-  if (loader_ != nullptr && loader_->load_entries(chunk)) return true;
+  if (owner_ != nullptr && owner_->load_entries(chunk)) return true;
   failed_ = true;
   return false;
 }
 
-void StreamIndex::compact_chunk(Chunk& chunk, const std::vector<uint32_t>& offsets) {
-  NATRIX_ASSERT(offsets.size() == chunk.live, "every live entry has a new offset");
+void StreamIndex::compact_chunk(Chunk& chunk, const std::vector<uint32_t>& places,
+                                const std::vector<uint32_t>& offsets) {
   std::vector<IndexEntry> kept;
-  kept.reserve(chunk.live);
-  for (uint32_t at = 0; at < chunk.count; ++at) {
-    if (chunk.is_removed(at)) continue;
-    kept.push_back(chunk.entries[at]);
-    kept.back().offset = offsets[kept.size() - 1];
+  std::vector<bool> removed;
+  uint32_t live = 0;
+  for (size_t i = 0; i < places.size(); ++i) {
+    kept.push_back(chunk.entries[places[i]]);
+    kept.back().offset = offsets[i];
+    removed.push_back(chunk.is_removed(places[i]));
+    live += !removed.back();
   }
+  NATRIX_ASSERT(live == chunk.live, "all that is live is kept");
   Seq base = chunk.base;
   chunk.base = base + kept.front().seq_delta;
-  for (IndexEntry& entry : kept) {
-    entry.seq_delta -= static_cast<uint32_t>(chunk.base - base);
-  }
+  for (IndexEntry& entry : kept) entry.seq_delta -= static_cast<uint32_t>(chunk.base - base);
   chunk.entries = std::move(kept);
-  chunk.removed.clear();
-  chunk.count = chunk.live;
+  chunk.removed = live == places.size() ? std::vector<bool>() : std::move(removed);
+  chunk.count = static_cast<uint32_t>(places.size());
   chunk.head = 0;
   chunk.last = chunk.base + chunk.entries.back().seq_delta;
   slots_[chunk.number - first_number_].base = chunk.base;
@@ -284,11 +290,13 @@ void StreamIndex::compact_chunk(Chunk& chunk, const std::vector<uint32_t>& offse
 
 // Places in the chunk have changed: chains and postings follow.
 void StreamIndex::rebuild_postings(Chunk& chunk) {
-  for (IndexEntry& entry : chunk.entries) {
-    subjects_[entry.subject].postings.from(chunk.number)->count = 0;
-    entry.next = kNoEntry;
+  for (uint32_t at = 0; at < chunk.count; ++at) {
+    chunk.entries[at].next = kNoEntry;
+    if (chunk.is_removed(at)) continue;
+    subjects_[chunk.entries[at].subject].postings.from(chunk.number)->count = 0;
   }
   for (uint32_t at = 0; at < chunk.count; ++at) {
+    if (chunk.is_removed(at)) continue;
     Posting& posting = *subjects_[chunk.entries[at].subject].postings.from(chunk.number);
     if (posting.count++ == 0) {
       posting.first = at;

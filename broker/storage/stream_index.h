@@ -21,13 +21,17 @@
 
 namespace natrix::storage {
 
-// Brings back the entries of a chunk that were dropped from memory.
-class ChunkLoader {
+// Keeps books about chunks and brings back entries that were dropped from memory.
+class ChunkOwner {
  public:
-  virtual ~ChunkLoader() = default;
+  virtual ~ChunkOwner() = default;
   // Fills chunk.entries (count of them, subjects as ids of the table). False: they cannot be read;
   // has been reported.
   virtual bool load_entries(Chunk& chunk) = 0;
+  // A live entry is about to be removed.
+  virtual void removing(Chunk& chunk, uint32_t at) = 0;
+  // The chunk is about to go; what is live in it goes with it.
+  virtual void dropping(Chunk& chunk) = 0;
 };
 
 class StreamIndex {
@@ -50,7 +54,7 @@ class StreamIndex {
   };
 
   explicit StreamIndex(Seq first_seq = 1) : first_seq_(first_seq), last_seq_(first_seq - 1) {}
-  void set_loader(ChunkLoader* loader) { loader_ = loader; }
+  void set_owner(ChunkOwner* owner) { owner_ = owner; }
 
   // The chunk is new when it has one entry.
   Place append(const NewEntry& entry);
@@ -103,10 +107,14 @@ class StreamIndex {
   // Adds a chunk behind the last, as loaded from an index file: its subjects are added by
   // add_subject. `base` must be above all there is.
   Chunk& adopt(std::unique_ptr<Chunk> chunk);
+  // After loading: the first sequence is that of the first entry that is not removed.
+  void settle_first() { advance_first(first_seq_); }
   SubjectId adopt_subject(const Chunk& chunk, std::string_view name, uint32_t count, uint32_t first,
                           uint32_t last, Seq first_seq, Seq last_seq);
-  // Replaces the entries of a chunk by those that are live, with new offsets in the same order.
-  void compact_chunk(Chunk& chunk, const std::vector<uint32_t>& offsets);
+  // Keeps of a chunk's entries those at `places` (ascending, all live ones among them), with new
+  // offsets in the same order.
+  void compact_chunk(Chunk& chunk, const std::vector<uint32_t>& places,
+                     const std::vector<uint32_t>& offsets);
   // Entries present or brought back; false: cannot be read.
   bool ensure(Chunk& chunk);
   // True once after a question could not be answered completely for want of entries.
@@ -139,7 +147,7 @@ class StreamIndex {
   void rebuild_postings(Chunk& chunk);
   void trim_expiries();
 
-  ChunkLoader* loader_ = nullptr;
+  ChunkOwner* owner_ = nullptr;
   std::deque<Slot> slots_;
   uint32_t first_number_ = 0;  // of slots_.front()
   uint32_t next_number_ = 0;

@@ -107,6 +107,7 @@ class RandomStream {
       auto loaded = store.load_next({}, at);
       ASSERT_TRUE(loaded.ok()) << loaded.error().message << " at " << seq;
       compare_message(*loaded, seq, m);
+      if (::testing::Test::HasFatalFailure()) return;
       at = seq + 1;
     }
     ASSERT_FALSE(store.load_next({}, at).ok());
