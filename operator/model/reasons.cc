@@ -24,12 +24,6 @@ std::string_view name_of(ConditionType type) {
       return "Stalled";
     case ConditionType::kPaused:
       return "Paused";
-    case ConditionType::kPlanPending:
-      return "PlanPending";
-    case ConditionType::kRolloutBlocked:
-      return "RolloutBlocked";
-    case ConditionType::kStorageResizing:
-      return "StorageResizing";
   }
   NATRIX_ASSERT(false, "condition type without a name");
   return "";
@@ -45,9 +39,6 @@ std::string_view name_of(Reason reason) {
       "Success",
       "NotPaused",
       "NotStalled",
-      "NothingPending",
-      "NotBlocked",
-      "NotResizing",
       // on the way
       "Creating",
       "ScalingUp",
@@ -57,8 +48,6 @@ std::string_view name_of(Reason reason) {
       "FormingCluster",
       "WaitingForDeletion",
       "Paused",
-      "WaitingForPodDeletion",
-      "VolumesGrowing",
       // for somebody to look at
       "ServersNotReady",
       "ServerFailing",
@@ -66,9 +55,6 @@ std::string_view name_of(Reason reason) {
       "Unschedulable",
       "ImagePullFailing",
       "VolumePending",
-      "WaitingForApproval",
-      "RolloutStuck",
-      "StorageResizeRefused",
       "SpecInvalid",
       "StorageImmutable",
       "NameConflict",
@@ -99,9 +85,8 @@ std::string_view name_of(ActionReason reason) {
   static constexpr std::array kNames = {
       "Missing",      "Drift",      "SpecChanged",  "ReplicasChanged", "ConfigChanged",
       "ImageChanged", "PodChanged", "RestartAsked", "NotWanted",
-      "StorageGrown",
   };
-  static_assert(kNames.size() == static_cast<size_t>(ActionReason::kStorageGrown) + 1);
+  static_assert(kNames.size() == static_cast<size_t>(ActionReason::kNotWanted) + 1);
   return kNames.at(static_cast<size_t>(reason));
 }
 

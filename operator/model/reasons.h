@@ -19,15 +19,11 @@ enum class ConditionType {
   kConfigApplied,  // every server runs the wanted configuration
   kStalled,        // nothing will change until somebody acts
   kPaused,         // spec.paused
-  kPlanPending,      // changes wait for somebody: approval, or pods deleted by hand
-  kRolloutBlocked,   // the next step of a rolling change has waited for too long
-  kStorageResizing,  // volumes are growing
 };
 inline constexpr std::array kConditionTypes = {
     ConditionType::kReady,    ConditionType::kAvailable,  ConditionType::kProgressing,
     ConditionType::kDegraded, ConditionType::kReconciled, ConditionType::kConfigApplied,
-    ConditionType::kStalled,  ConditionType::kPaused,     ConditionType::kPlanPending,
-    ConditionType::kRolloutBlocked, ConditionType::kStorageResizing,
+    ConditionType::kStalled,  ConditionType::kPaused,
 };
 std::string_view name_of(ConditionType type);
 
@@ -40,9 +36,6 @@ enum class Reason {
   kSuccess,
   kNotPaused,
   kNotStalled,
-  kNothingPending,
-  kNotBlocked,
-  kNotResizing,
   // On the way.
   kCreating,
   kScalingUp,
@@ -52,8 +45,6 @@ enum class Reason {
   kFormingCluster,
   kWaitingForDeletion,
   kPaused,
-  kWaitingForPodDeletion,
-  kVolumesGrowing,
   // Somebody should look.
   kServersNotReady,
   kServerFailing,
@@ -61,9 +52,6 @@ enum class Reason {
   kUnschedulable,
   kImagePullFailing,
   kVolumePending,
-  kWaitingForApproval,
-  kRolloutStuck,
-  kStorageResizeRefused,
   kSpecInvalid,
   kStorageImmutable,
   kNameConflict,
@@ -91,7 +79,6 @@ enum class ActionReason {
   kPodChanged,    // another part of the pod template
   kRestartAsked,  // the annotation natrix.dev/restart
   kNotWanted,     // switched off in the spec
-  kStorageGrown,  // spec.storage.size
 };
 std::string_view name_of(ActionReason reason);
 

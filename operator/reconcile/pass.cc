@@ -19,7 +19,6 @@ constexpr size_t kMostErrorsShown = 5;
 // Errors that may pass are worth a condition when they do not.
 constexpr int kFailuresUntilShown = 3;
 constexpr std::chrono::seconds kLookWhileMeshing{3};
-constexpr std::chrono::seconds kLookAfterGrowth{1};
 constexpr std::chrono::seconds kLookWhileProgressing{30};
 constexpr std::chrono::seconds kLookAfterProblem{15};
 
@@ -47,7 +46,6 @@ Outcome Pass::run() {
     decide();
     if (!act()) break;
   }
-  roll();
   ask_servers();
   return report();
 }
@@ -85,16 +83,7 @@ bool Pass::look() {
 
 void Pass::decide() {
   plan_ = {};
-  waiting_.clear();
-  approval_.clear();
   if (!valid_) return;
-  if (is_stale()) {
-    transient_ = kube::ApiError{kube::Errc::kConflict, 0,
-                                "the API server answered with a NatsCluster older than the one its "
-                                "StatefulSet was written for",
-                                std::nullopt};
-    return;
-  }
   auto found = read_secrets(owner_.api_, cluster_);
   if (!found) {
     note_error(found.error(), "reading Secrets");
@@ -113,23 +102,13 @@ void Pass::decide() {
   const brokerconf::Rendered rendered = brokerconf::render(cluster_, found->secrets);
   if (!found->routes_missing) revision_ = "sha256:" + rendered.restart_digest;
   wanted.children = resource::build_children(cluster_, rendered, {owner_.options_.default_image});
-  wanted.children.back().object["metadata"]["annotations"][model::kGenerationAnnotation] =
-      std::to_string(cluster_.generation);
   wanted.unwanted = resource::unwanted_children(cluster_);
-  plan_ =
-      make_plan(cluster_, wanted, observed_.children, memory_.normalised, observed_.claims);
-  if (cluster_.spec.update_strategy.type == model::UpdateType::kApprove) {
-    Plan held;
-    held.actions = hold_for_approval(plan_, cluster_.approved_plan);
-    approval_ = held.digest();
-    waiting_ = std::move(held.actions);
-  }
+  plan_ = make_plan(cluster_, wanted, observed_.children, memory_.normalised);
   for (const Problem& problem : plan_.problems) problems_.push_back(problem);
 }
 
 bool Pass::act() {
-  if (!may_write()) return false;
-  limit_replicas();
+  if (!valid_ || cluster_.spec.paused || !problems_.empty() || transient_) return false;
   const Executed executed =
       execute(owner_.api_, cluster_.ns, plan_, observed_.children, memory_.normalised);
   for (const Action* action : executed.done) {
@@ -141,23 +120,10 @@ bool Pass::act() {
                                      {"disruptive", action->disruptive()}});
   }
   publish(action_events(executed.done));
-  acted_ = acted_ || !executed.done.empty() || executed.error;
-  if (executed.error) note_failed(*executed.failed, *executed.error);
+  if (executed.error) note_error(*executed.error, "writing " + text_of(executed.failed->target));
   plan_.actions.erase(plan_.actions.begin(),
                       plan_.actions.begin() + static_cast<std::ptrdiff_t>(executed.done.size()));
   return executed.replan && !executed.error;
-}
-
-void Pass::note_failed(const Action& action, const kube::ApiError& error) {
-  const bool refused =
-      error.code == kube::Errc::kForbidden || error.code == kube::Errc::kInvalid;
-  // API servers answer so when the storage class cannot grow volumes.
-  if (refused && action.target.kind == resource::Kind::kPersistentVolumeClaim) {
-    problems_.push_back({Reason::kStorageResizeRefused,
-                         fmt::format("{}: {}", action.changes.front().message, error.message)});
-    return;
-  }
-  note_error(error, "writing " + text_of(action.target));
 }
 
 void Pass::note_error(const kube::ApiError& error, const std::string& doing) {
@@ -175,6 +141,40 @@ void Pass::note_error(const kube::ApiError& error, const std::string& doing) {
   }
 }
 
+void Pass::ask_servers() {
+  if (!valid_ || !cluster_.spec.config.monitor.enabled) return;
+  std::vector<brokerapi::ServerAddress> servers;
+  std::string pods;
+  for (const Pod& pod : observed_.pods) {
+    if (!pod.ready || pod.deleting || pod.ip.empty()) continue;
+    servers.push_back({pod.name, pod.ip, cluster_.spec.config.monitor.port});
+    pods += fmt::format("{}/{}/{};", pod.uid, pod.restarts, pod.ip);
+  }
+  const ops::Time now = owner_.clock_.now();
+  const bool complete =
+      memory_.reports.size() == servers.size() &&
+      std::all_of(memory_.reports.begin(), memory_.reports.end(), [&](const auto& entry) {
+        return entry.second.routed_servers + 1 >= cluster_.spec.replicas;
+      });
+  const auto age = now - memory_.reported_at;
+  if (pods == memory_.reported_pods && age < owner_.options_.broker_interval &&
+      (complete || age < kLookWhileMeshing)) {
+    return;
+  }
+  memory_.reports.clear();
+  for (auto& [name, answer] : owner_.brokers_.ask(servers, owner_.options_.broker_deadline)) {
+    if (answer) {
+      memory_.reports.emplace(name, std::move(*answer));
+    } else {
+      owner_.log_.debug("server did not answer", {{"cluster", cluster_text(cluster_)},
+                                                  {"server", name},
+                                                  {"error", answer.error().message}});
+    }
+  }
+  memory_.reported_pods = std::move(pods);
+  memory_.reported_at = owner_.clock_.now();
+}
+
 Outcome Pass::report() {
   Outcome outcome;
   if (transient_) {
@@ -188,18 +188,15 @@ Outcome Pass::report() {
   StatusInput input;
   input.generation = cluster_.generation;
   input.cluster = valid_ ? &cluster_ : nullptr;
-  input.stateful_set = own_set();
+  const auto set = observed_.children.find({resource::Kind::kStatefulSet, cluster_.name});
   // A stranger's StatefulSet of that name says nothing about this cluster.
-  const ChildKey set{resource::Kind::kStatefulSet, cluster_.name};
-  if (input.stateful_set != nullptr || observed_.children.count(set) == 0)
+  if (set != observed_.children.end() && !ownership_problem(set->first, set->second, cluster_)) {
+    input.stateful_set = &set->second;
     input.pods = observed_.pods;
+  }
   input.reports = memory_.reports;
   input.config_revision = revision_;
-  for (Action& action : waiting_) plan_.actions.push_back(std::move(action));
   input.plan = &plan_;
-  input.approval = approval_;
-  input.rollout = &rollout_;
-  input.claims = observed_.claims;
   input.problems = problems_;
   input.previous = previous_status();
   input.now = owner_.clock_.wall();
@@ -260,8 +257,6 @@ void Pass::publish(const std::vector<Event>& events) {
 
 std::chrono::milliseconds Pass::next_look(const StatusResult& result) const {
   if (!problems_.empty()) return kLookAfterProblem;
-  // Claims are not watched, and a pass does not look twice.
-  if (acted_ && result.growing) return kLookAfterGrowth;
   if (result.watch_servers) return kLookWhileMeshing;
   if (result.progressing) return kLookWhileProgressing;
   if (names_secrets(cluster_)) return owner_.options_.secret_resync;

@@ -21,9 +21,7 @@ enum class Kind {
   kConfigMap,
   kService,
   kPodDisruptionBudget,
-  kNetworkPolicy,
   kStatefulSet,
-  kPersistentVolumeClaim,  // made by the StatefulSet controller, never by us
 };
 
 struct Child {
