@@ -140,9 +140,8 @@ constexpr FlagRow kFlags[] = {
     {"routes", Kind::kString, set_routes},
 
     // Absent features. A store directory alone does nothing in nats-server either.
-    {"js/jetstream", Kind::kBool, [](V v, O o) { o.jetstream.enabled = v.boolean; return Result<void>{}; }},
-    {"sd/store_dir", Kind::kString, [](V v, O o) { o.jetstream.store_dir = v.text; return Result<void>{}; }},
-    {"ms/https_port", Kind::kInteger, refuse_nonzero},
+    {"js/jetstream", Kind::kBool, refuse_true},
+    {"sd/store_dir", Kind::kString, [](V, O) { return Result<void>{}; }},
     {"profile", Kind::kInteger, refuse_nonzero},
 
     {"c/config", Kind::kString, nullptr, [](V v, CommandLine& l) { l.config_file = v.text; }},

@@ -12,7 +12,6 @@
 #include "broker/base/version.h"
 #include "broker/config/address.h"
 #include "broker/crypto/server_id.h"
-#include "broker/jetstream/api/jetstream.h"
 
 namespace natrix::server {
 
@@ -102,10 +101,6 @@ Result<void> Server::start() {
   log_banner();
   if (Result<void> opened = open_ports(); !opened) return opened;
   start_shards();
-  if (Result<void> started = start_jetstream(); !started) {
-    for (auto& state : shards_) state->shard.stop();
-    return started;
-  }
   publish_info();
   running_ = true;
   control_thread_ = std::thread([this] { control_.run(); });
@@ -120,15 +115,32 @@ Result<void> Server::start() {
   return {};
 }
 
-Result<void> Server::start_jetstream() {
-  if (!options_.jetstream.enabled) return {};
-  auto made = std::make_unique<jetstream::api::JetStream>(
-      options_.jetstream,
-      jetstream::api::JetStreamNeeds{mesh_.routers, accounts_, log_, options_.server_name,
-                                     kNatsVersion, options_.max_pending});
-  if (Result<void> started = made->start(); !started) return started;
-  jetstream_ = std::move(made);
-  return {};
+void Server::log_tls() const {
+  if (!options_.tls) return;
+  const tls::Options& tls = options_.tls->options();
+  bool first_only = tls.handshake_first && tls.fallback.count() == 0;
+  bool optional = options_.allow_non_tls && !first_only;
+  log_.info("TLS {} for client connections", optional ? "available" : "required");
+  if (first_only) {
+    log_.warn("Clients that are not using \"TLS Handshake First\" option will fail to connect");
+  }
+}
+
+// Once a second, so that a flood of connections is no flood of log lines.
+void Server::report_refused_handshakes() {
+  if (uint64_t refused = handshake_rate_.take_refused(); refused > 0) {
+    log_.warn("Rejected {} connections due to TLS rate limiting", refused);
+  }
+  handshake_report_.expires_after(std::chrono::seconds(1));
+  handshake_report_.async_wait([this](const std::error_code& error) {
+    if (!error) report_refused_handshakes();
+  });
+}
+
+bool Server::admit_handshake() {
+  auto context = settings_.load()->tls;
+  return !context || handshake_rate_.admit(context->options().connection_rate_limit,
+                                           std::chrono::steady_clock::now());
 }
 
 Result<void> Server::open_monitor() {
@@ -282,8 +294,6 @@ void Server::publish_info() {
   info->tls_available = options_.tls != nullptr && options_.allow_non_tls;
   info->tls_verify = options_.tls != nullptr && options_.tls->options().verify;
   info->max_payload = options_.max_payload;
-  info->jetstream = jetstream_ != nullptr;
-  if (jetstream_) info->domain = options_.jetstream.domain;
   if (cluster_) {
     info->cluster = cluster_->name();
     info->cluster_dynamic = cluster_->name_is_made_up();
@@ -469,7 +479,6 @@ void Server::shutdown() {
   if (control_thread_.joinable()) control_thread_.join();
   workers_.stop();
   workers_.join();
-  if (jetstream_) jetstream_->stop();
   close_clients();
   for (auto& state : shards_) state->shard.stop();
   log_.info("Server Exiting..");

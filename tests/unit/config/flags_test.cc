@@ -105,6 +105,8 @@ TEST(Flags, OffAndIgnoredFlagsChangeNothing) {
                                 {"--tlscert", ""},
                                 {"-ms", "0"},
                                 {"--profile", "0"},
+                                {"-sd", "/tmp/x"},
+                                {"--store_dir=/tmp/x"},
                                 {"-p", "0"},
                                 {"-a", ""},
                                 {"--client_advertise", ""},
@@ -166,13 +168,15 @@ TEST(Flags, WrongValuesAndAbsentFeaturesAreRefusedByName) {
       {{"--cluster", "h:1"}, "--cluster: error parsing url \"h:1\""},
       {{"--cluster", "nats://u@h:1"}, "expected cluster password to be set"},
       {{"--routes", "a"}, "--routes: error parsing url"},
-      {{"--tls"}, "--tls is not supported"},
-      {{"--tlsverify"}, "--tlsverify is not supported"},
-      {{"--tlscert", "f"}, "--tlscert is not supported"},
-      {{"--tlskey=f"}, "--tlskey is not supported"},
-      {{"--tlscacert=f"}, "--tlscacert is not supported"},
-      {{"-ms", "5"}, "--ms is not supported"},
-      {{"--https_port=5"}, "--https_port is not supported"},
+      {{"-js"}, "--js is not supported by this version of natrix-broker; remove the flag"},
+      {{"--jetstream"}, "--jetstream is not supported"},
+      {{"--tls"}, "TLS Server certificate must be present and valid; add --tlscert"},
+      {{"--tlsverify"}, "TLS Server certificate must be present"},
+      {{"--tlscert", "f"}, "TLS Server private key must be present and valid; add --tlskey"},
+      {{"--tlskey=f"}, "TLS Server certificate must be present"},
+      {{"--tlscacert=f"}, "TLS Server certificate must be present"},
+      {{"--tlscert=f", "--tlskey=g"}, "--tls: error parsing X509 certificate/key pair: open f: "},
+      {{"-ms", "65536"}, "--ms: 65536 is out of range"},
       {{"--profile", "5"}, "--profile is not supported"},
   };
   for (const Case& c : cases) {
@@ -210,10 +214,7 @@ TEST(LoadConfiguration, FlagsOverrideTheFileAndTheWholeIsChecked) {
   EXPECT_THAT(load({"--routes", "nats://a:1"}).error().message,
               HasSubstr("solicited routes require cluster capabilities, e.g. --cluster"));
   EXPECT_THAT(load({"-n", "a b"}).error().message, HasSubstr("cannot contain spaces"));
-  EXPECT_TRUE(load({"-js", "-sd", "d"})->options.jetstream.enabled);
-  EXPECT_EQ(load({"-js", "-sd", "d"})->options.jetstream.store_dir, "d");
-  EXPECT_THAT(load({"-js", "--cluster", "nats://h:1"}).error().message,
-              HasSubstr("jetstream in a cluster is not supported"));
+  EXPECT_FALSE(load({"-js"}));
 }
 
 }  // namespace
