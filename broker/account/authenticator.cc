@@ -95,6 +95,31 @@ std::unique_ptr<Identity> Authenticator::check(const Credentials& credentials) c
   return nullptr;
 }
 
+std::unique_ptr<Identity> Authenticator::check_certificate(const tls::PeerNames& names) const {
+  auto user = users_.end();
+  auto named = [&](const std::string& name) {
+    user = name.empty() ? users_.end() : users_.find(name);
+    return user != users_.end();
+  };
+  for (const auto* kind : {&names.emails, &names.dns_names, &names.uris}) {
+    if (std::any_of(kind->begin(), kind->end(), named)) return identity(user->first, user->second);
+  }
+  if (names.subject && !names.subject->parts.empty()) {
+    std::vector<std::map<std::string, User>::const_iterator> reordered;
+    for (auto one = users_.begin(); one != users_.end(); ++one) {
+      Result<tls::DistinguishedName> name = tls::parse_distinguished_name(one->first);
+      if (!name) continue;
+      if (name->equals(*names.subject)) return identity(one->first, one->second);
+      if (name->matches(*names.subject)) reordered.push_back(one);
+    }
+    if (!reordered.empty()) return identity(reordered[0]->first, reordered[0]->second);
+  }
+  if (named(names.subject_text_with_domain) || named(names.subject_text)) {
+    return identity(user->first, user->second);
+  }
+  return nullptr;
+}
+
 std::unique_ptr<Identity> Authenticator::renew(const std::string& user, const Secret& secret,
                                                bool anonymous) const {
   if (anonymous) return without_credentials();

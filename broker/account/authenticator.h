@@ -44,6 +44,10 @@ class Authenticator {
   [[nodiscard]] bool slow(const Credentials& credentials) const;
   // Null: authorization violation.
   [[nodiscard]] std::unique_ptr<Identity> check(const Credentials& credentials) const;
+  // Certificates instead of credentials; only a list of users can be mapped to.
+  [[nodiscard]] bool maps_certificates() const { return maps_; }
+  // The user that the certificate names, by alternative name or by subject. Null: none.
+  [[nodiscard]] std::unique_ptr<Identity> check_certificate(const tls::PeerNames& names) const;
   // For a connection that an older authenticator let in. The peer's password is not kept: it still
   // holds when the user's configured one is the same as then. Null: not let in any longer.
   [[nodiscard]] std::unique_ptr<Identity> renew(const std::string& user,

@@ -110,6 +110,16 @@ void Client::credentials_checked_elsewhere(const account::Authenticator& by,
   if (!waiting) resume_reading();
 }
 
+// The certificate says who the peer is, whatever CONNECT says.
+void Client::check_certificate(const account::Authenticator& authenticator) {
+  if (!connected_ || tls() == nullptr) return credentials_checked(nullptr);
+  if (!options_->user.empty()) {
+    context_.log.warn("{} - User \"{}\" found in connect proto, but user required from cert",
+                      label(), options_->user);
+  }
+  credentials_checked(authenticator.check_certificate(tls()->peer_names()));
+}
+
 void Client::credentials_checked(std::unique_ptr<account::Identity> identity) {
   if (!identity) {
     context_.log.error("{} - authentication error{}{}", label(),

@@ -32,9 +32,9 @@ struct Settings {
   std::chrono::nanoseconds auth_timeout = std::chrono::seconds(2);
   bool headers = true;
   bool stall_fast_producers = true;
-  size_t max_traced_message = 0;  // 0: whole
-  int64_t max_connections = 0;    // of the whole server; more are refused
-  size_t max_closed_clients = 0;  // remembered for monitoring, by each shard
+  size_t max_traced_message = 0;            // 0: whole
+  std::shared_ptr<const tls::Context> tls;  // null: connections in clear
+  bool allow_non_tls = false;
 };
 
 // Plain counters of one shard; read there or by asking it.
