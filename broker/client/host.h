@@ -35,6 +35,8 @@ struct Settings {
   size_t max_traced_message = 0;            // 0: whole
   std::shared_ptr<const tls::Context> tls;  // null: connections in clear
   bool allow_non_tls = false;
+  int64_t max_connections = 0;    // of the whole server; more are refused
+  size_t max_closed_clients = 0;  // remembered for monitoring, by each shard
 };
 
 // Plain counters of one shard; read there or by asking it.

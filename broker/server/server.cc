@@ -269,6 +269,8 @@ void Server::publish_settings() {
   settings->max_traced_message = static_cast<size_t>(options_.max_traced_msg_len);
   settings->tls = options_.tls;
   settings->allow_non_tls = options_.allow_non_tls;
+  settings->max_connections = std::max<int64_t>(0, options_.max_connections);
+  settings->max_closed_clients = static_cast<size_t>(options_.max_closed_clients);
   settings_.store(std::move(settings));
   authenticator_.store(std::make_shared<const account::Authenticator>(
       options_.authorization, options_.no_auth_user, accounts_,
@@ -311,8 +313,7 @@ void Server::accept_client(int fd, bool in_process) {
   uint64_t cid = next_cid_.fetch_add(1, std::memory_order_relaxed);
   total_connections_.fetch_add(1, std::memory_order_relaxed);
   int64_t open = connections_.fetch_add(1, std::memory_order_relaxed);
-  int64_t limit = std::max<int64_t>(0, options_.max_connections);
-  serve_client(fd, cid, open >= limit, in_process);
+  serve_client(fd, cid, open >= settings_.load()->max_connections, in_process);
 }
 
 void Server::serve_client(int fd, uint64_t cid, bool refuse, bool in_process) {
@@ -344,8 +345,7 @@ Result<int> Server::connect_in_process() {
 
 void Server::client_closed(client::Client& client, io::CloseReason reason) {
   connections_.fetch_sub(1, std::memory_order_relaxed);
-  shards_[client.shard().id()]->remove(client, reason,
-                                       static_cast<size_t>(options_.max_closed_clients));
+  shards_[client.shard().id()]->remove(client, reason, settings_.load()->max_closed_clients);
 }
 
 bool Server::run_blocking(std::function<void()> work) {
@@ -481,6 +481,7 @@ void Server::shutdown() {
   workers_.join();
   close_clients();
   for (auto& state : shards_) state->shard.stop();
+  for (auto& state : shards_) state->shard.discard_mail();
   log_.info("Server Exiting..");
 }
 

@@ -94,7 +94,7 @@ class Server final : public client::Host {
   // Runs `f` on every shard and returns when all are done. Not from a shard.
   void on_all_shards(const std::function<void(ShardState&)>& f);
 
-  config::Options options_;
+  config::Options options_;  // the control thread's while it runs; shards have settings_
   Logger& log_;
   const bool listen_;
   const std::string id_;
@@ -129,7 +129,7 @@ class Server final : public client::Host {
   std::atomic<uint64_t> total_connections_{0};
   std::atomic<unsigned> next_shard_{0};
   std::atomic<bool> leaving_{false};  // lame duck
-  bool running_ = false;
+  std::atomic<bool> running_{false};
 };
 
 }  // namespace natrix::server
