@@ -19,6 +19,7 @@
 #include "broker/account/account.h"
 #include "broker/account/authenticator.h"
 #include "broker/base/log.h"
+#include "broker/base/published.h"
 #include "broker/client/host.h"
 #include "broker/config/options.h"
 #include "broker/monitor/monitor_server.h"
@@ -103,9 +104,9 @@ class Server final : public client::Host {
   account::Accounts accounts_;
   core::RouterMesh mesh_;
   std::vector<std::unique_ptr<ShardState>> shards_;
-  std::atomic<std::shared_ptr<const client::Settings>> settings_;
-  std::atomic<std::shared_ptr<const account::Authenticator>> authenticator_;
-  std::atomic<std::shared_ptr<const protocol::Info>> info_;
+  Published<client::Settings> settings_;
+  Published<account::Authenticator> authenticator_;
+  Published<protocol::Info> info_;
 
   // The control thread: listeners, timers, cluster and monitoring; no messages.
   asio::io_context control_;
