@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "broker/base/duration.h"
 #include "broker/config/address.h"
 
 namespace natrix::config {
@@ -297,6 +298,21 @@ Result<void> apply_flags(const CommandLine& line, Options& options) {
   return apply_tls(line, options);
 }
 
+namespace {
+
+Result<void> read_environment(const Surroundings& surroundings, Options& options) {
+  const std::optional<std::string> text = surroundings.environment(kReloadIntervalVariable);
+  if (!text || text->empty()) return {};
+  const Result<std::chrono::nanoseconds> interval = parse_duration(*text);
+  if (!interval || *interval < std::chrono::milliseconds(100) || *interval > std::chrono::hours(1))
+    return fail(fmt::format("environment variable {}=\"{}\": must be a duration from 100ms to 1h",
+                            kReloadIntervalVariable, *text));
+  options.reload_interval = *interval;
+  return {};
+}
+
+}  // namespace
+
 Result<Loaded> load_configuration(const CommandLine& line, const Surroundings& surroundings) {
   Loaded loaded;
   if (!line.config_file.empty()) {
@@ -305,6 +321,8 @@ Result<Loaded> load_configuration(const CommandLine& line, const Surroundings& s
     loaded = std::move(*file);
   }
   if (Result<void> set = apply_flags(line, loaded.options); !set) return fail(set.error().message);
+  if (Result<void> read = read_environment(surroundings, loaded.options); !read)
+    return fail(read.error().message);
   if (Result<void> fits = check_options(loaded.options); !fits) return fail(fits.error().message);
   return loaded;
 }

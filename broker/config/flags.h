@@ -41,6 +41,9 @@ Result<CommandLine> parse_command_line(std::span<const std::string> arguments);
 // Sets what the flags say. Errors name the flag: a value out of range, a feature that is absent.
 Result<void> apply_flags(const CommandLine& line, Options& options);
 
+// A duration from 100ms to 1h: Options::reload_interval.
+inline constexpr const char* kReloadIntervalVariable = "NATRIX_RELOAD_INTERVAL";
+
 // File (if there is one), then flags, then the checks of check_options(): the options to run with.
 Result<Loaded> load_configuration(const CommandLine& line, const Surroundings& surroundings);
 

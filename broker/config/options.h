@@ -151,6 +151,11 @@ struct Options {
 
   int shards = 0;  // natrix_shards: threads that move messages; 0: one per core available
 
+  // How often the files of the configuration are looked at, to reload it when they change; 0: only
+  // when told to. From the environment (kReloadIntervalVariable), which every server ignores that
+  // does not know it.
+  std::chrono::nanoseconds reload_interval{0};
+
   std::string config_file;    // empty: none
   std::string config_digest;  // "sha256:..." of what the file says, shown in /varz
 

@@ -3,12 +3,15 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <set>
 #include <utility>
 
 #include "broker/config/reload.h"
 #include "broker/main/command.h"
+#include "broker/main/file_watch.h"
 #include "broker/main/process_files.h"
 #include "broker/main/signals.h"
 
@@ -33,6 +36,16 @@ void raise_file_limit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+void add_files_of(const std::shared_ptr<const tls::Context>& context,
+                  std::set<std::string>& files) {
+  if (!context) return;
+  for (const tls::KeyPair& pair : context->options().certificates) {
+    files.insert(pair.cert_file);
+    files.insert(pair.key_file);
+  }
+  if (!context->options().ca_file.empty()) files.insert(context->options().ca_file);
+}
+
 // A broker in its process, from start to end.
 class Process {
  public:
@@ -48,9 +61,12 @@ class Process {
  private:
   Result<void> start();
   void serve();
+  void look_at_files();
+  Result<config::Loaded> load();
   // False: the broker is to end.
   bool handle(int signal);
   void reload();
+  void log_failed_reload(const Error& error);
   Result<void> try_reload();
   void reopen_log();
   void begin_lame_duck();
@@ -63,6 +79,7 @@ class Process {
   std::vector<std::string> warnings_;
   const config::Surroundings& surroundings_;
   SignalQueue signals_;
+  FileWatch files_;
   Logger log_;
   std::unique_ptr<Service> service_;
   std::string pid_file_;    // written by us, or empty
@@ -77,6 +94,13 @@ int Process::run(const ServiceFactory& make_service) {
   }
   for (const std::string& warning : std::exchange(warnings_, {})) log_.warn("{}", warning);
   raise_file_limit();
+  if (options_.reload_interval.count() > 0) {
+    // Reads again what was read before anybody watched.
+    if (Result<config::Loaded> loaded = load(); loaded)
+      options_ = std::move(loaded->options);
+    else
+      log_failed_reload(loaded.error());
+  }
   service_ = make_service(options_, log_);
   if (Result<void> started = start(); !started) {
     log_.fatal("{}", started.error().message);
@@ -118,8 +142,42 @@ void Process::remove_files() {
 }
 
 void Process::serve() {
-  // wait() gives 0 when lame duck mode has come to its end.
-  for (int signal = signals_.wait(); signal != 0 && handle(signal); signal = signals_.wait()) {
+  for (;;) {
+    using std::chrono::milliseconds;
+    // 0 when lame duck mode has come to its end.
+    const int signal =
+        signals_.wait(std::chrono::duration_cast<milliseconds>(options_.reload_interval));
+    if (signal == SignalQueue::kTimeout)
+      look_at_files();
+    else if (signal == 0 || !handle(signal))
+      return;
+  }
+}
+
+void Process::look_at_files() {
+  // Who is leaving has no use for new rules, least of all for routes that are no longer there.
+  if (lame_duck_ || !files_.changed()) return;
+  log_.info("Files of the configuration have changed");
+  reload();
+}
+
+// The configuration as it is now, and the files it is made of watched from before they were read.
+Result<config::Loaded> Process::load() {
+  constexpr int kMostRounds = 4;
+  for (int round = 1;; ++round) {
+    std::set<std::string> read;
+    config::Surroundings recording = surroundings_;
+    recording.read_file = [&](const std::string& path) {
+      read.insert(path);
+      return surroundings_.read_file(path);
+    };
+    files_.mark();
+    Result<config::Loaded> loaded = config::load_configuration(line_, recording);
+    const config::Options& options = loaded ? loaded->options : options_;
+    add_files_of(options.tls, read);
+    add_files_of(options.cluster.tls, read);
+    if (options.reload_interval.count() == 0 || !files_.watch(read) || round == kMostRounds)
+      return loaded;
   }
 }
 
@@ -163,15 +221,19 @@ void Process::reopen_log() {
 
 void Process::reload() {
   if (Result<void> reloaded = try_reload(); !reloaded)
-    log_.error("Failed to reload server configuration: {}", on_one_line(reloaded.error().message));
+    log_failed_reload(reloaded.error());
   else
     log_.info("Reloaded server configuration");
+}
+
+void Process::log_failed_reload(const Error& error) {
+  log_.error("Failed to reload server configuration: {}", on_one_line(error.message));
 }
 
 Result<void> Process::try_reload() {
   if (line_.config_file.empty())
     return fail("can only reload config when a file is provided using -c or --config");
-  Result<config::Loaded> loaded = config::load_configuration(line_, surroundings_);
+  Result<config::Loaded> loaded = load();
   if (!loaded) return fail(loaded.error().message);
   Result<config::ReloadPlan> plan = config::reload_plan(options_, loaded->options);
   if (!plan) return fail(plan.error().message);

@@ -85,10 +85,13 @@ SignalQueue::~SignalQueue() {
   ::close(wakes_);
 }
 
-int SignalQueue::wait() {
+int SignalQueue::wait(std::chrono::milliseconds limit) {
+  const int most = limit.count() > 0 ? static_cast<int>(limit.count()) : -1;
   for (;;) {
     pollfd fds[] = {{signals_, POLLIN, 0}, {wakes_, POLLIN, 0}};
-    if (poll(fds, 2, -1) < 0) continue;  // EINTR
+    const int ready = poll(fds, 2, most);
+    if (ready == 0) return kTimeout;
+    if (ready < 0) continue;  // EINTR
     uint64_t count = 0;
     if (::read(wakes_, &count, sizeof count) == sizeof count) return 0;
     signalfd_siginfo info{};

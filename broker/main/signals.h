@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -21,8 +22,9 @@ class SignalQueue {
   SignalQueue(const SignalQueue&) = delete;
   SignalQueue& operator=(const SignalQueue&) = delete;
 
-  // The next signal, or 0 after wake().
-  int wait();
+  // The next signal, 0 after wake(), or kTimeout when neither comes in time; zero: no limit.
+  int wait(std::chrono::milliseconds limit = {});
+  static constexpr int kTimeout = -1;
   void wake();
 
  private:

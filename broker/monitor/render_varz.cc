@@ -122,6 +122,8 @@ Json render_varz(const ServerInfo& info, const ProcessFacts& process, const Requ
   out["http_req_stats"] = requests;
   out["config_load_time"] = format_rfc3339(info.config_load_time);
   out["config_digest"] = info.config_digest;
+  if (info.reload_interval.count() > 0)
+    out["natrix_reload_interval"] = info.reload_interval.count();
   put_if(out, "tags", info.tags);
   if (!info.metadata.empty()) out["metadata"] = info.metadata;
   put_if(out, "system_account", info.system_account);

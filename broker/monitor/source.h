@@ -89,6 +89,7 @@ struct ServerInfo {
   uint32_t subscriptions = 0;
   Time config_load_time;
   std::string config_digest;
+  Duration reload_interval{0};  // 0: reloads only when told to
   std::vector<std::string> tags;
   std::map<std::string, std::string> metadata;
   std::string system_account;

@@ -239,6 +239,7 @@ monitor::ServerInfo Server::describe() const {
   info.total_connections = total_connections_.load();
   info.config_load_time = config_loaded_;
   info.config_digest = options_.config_digest;
+  info.reload_interval = options_.reload_interval;
   info.tags = options_.tags;
   info.metadata = options_.metadata;
   info.system_account = accounts_.system().name();

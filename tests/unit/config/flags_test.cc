@@ -217,5 +217,20 @@ TEST(LoadConfiguration, FlagsOverrideTheFileAndTheWholeIsChecked) {
   EXPECT_FALSE(load({"-js"}));
 }
 
+TEST(LoadConfiguration, TheEnvironmentSaysHowOftenFilesAreLookedAt) {
+  FakeWorld world;
+  auto load = [&](const std::string& interval) {
+    world.variables = {{kReloadIntervalVariable, interval}};
+    return load_configuration(CommandLine(), world.surroundings());
+  };
+  EXPECT_EQ(load("1500ms")->options.reload_interval, std::chrono::milliseconds(1500));
+  EXPECT_EQ(load("")->options.reload_interval.count(), 0);
+  for (const char* wrong : {"2", "soon", "99ms", "61m", "-1s"}) {
+    Result<Loaded> loaded = load(wrong);
+    ASSERT_FALSE(loaded) << wrong;
+    EXPECT_THAT(loaded.error().message, HasSubstr("NATRIX_RELOAD_INTERVAL=\""));
+  }
+}
+
 }  // namespace
 }  // namespace natrix::config

@@ -13,6 +13,7 @@
 #include <iterator>
 #include <thread>
 
+#include "broker/config/flags.h"
 #include "broker/main/signals.h"
 #include "tests/support/temp_dir.h"
 
@@ -211,6 +212,38 @@ TEST_F(ProgramTest, AReloadThatFailsChangesNothing) {
     EXPECT_THAT(log(), HasSubstr("[ERR] Failed to reload server configuration: "));
   }
   EXPECT_THAT(log(), Not(HasSubstr("service reload")));
+  send(SIGINT);
+  EXPECT_EQ(exit_code(), 0);
+}
+
+TEST_F(ProgramTest, ReloadsByItselfWhenAskedTo) {
+  setenv(config::kReloadIntervalVariable, "100ms", 1);
+  std::string config = dir_.write("x.conf", "include part.conf");
+  dir_.write("part.conf", "max_payload: 1000");
+  start_ready({"-c", config});
+  unsetenv(config::kReloadIntervalVariable);
+  // Looked at a few times: nothing to do.
+  std::this_thread::sleep_for(500ms);
+  EXPECT_THAT(log(), Not(HasSubstr("have changed")));
+
+  dir_.write("part.conf", "max_payload: 2000");
+  wait_for("service reload 2000");
+  EXPECT_THAT(log(), HasSubstr("[INF] Files of the configuration have changed"));
+
+  dir_.write("part.conf", "max_payload: oops");
+  wait_for("[ERR] Failed to reload server configuration: ");
+  std::this_thread::sleep_for(500ms);
+  const std::string text = log();
+  EXPECT_EQ(text.find("Failed to"), text.rfind("Failed to")) << "said once";
+  dir_.write("part.conf", "max_payload: 3000");
+  wait_for("service reload 3000");
+
+  // A file that is named from now on is watched from now on.
+  dir_.write("more.conf", "max_payload: 4000");
+  dir_.write("x.conf", "include more.conf");
+  wait_for("service reload 4000");
+  dir_.write("more.conf", "max_payload: 5000");
+  wait_for("service reload 5000");
   send(SIGINT);
   EXPECT_EQ(exit_code(), 0);
 }

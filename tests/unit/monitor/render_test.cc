@@ -113,6 +113,7 @@ TEST(RenderVarz, WhatABareServerLeavesOut) {
     EXPECT_EQ(page[empty].dump(), "{}") << empty;
   }
   EXPECT_EQ(page["config_digest"], "");
+  EXPECT_FALSE(page.contains("natrix_reload_interval"));
 }
 
 TEST(RenderVarz, TlsOfClientsAndRoutes) {
