@@ -7,6 +7,7 @@
 #include "operator/local/http_front/discovery.h"
 #include "operator/local/http_front/media.h"
 #include "operator/local/http_front/openapi.h"
+#include "operator/local/http_front/openapi_v2.h"
 #include "operator/local/http_front/table.h"
 #include "operator/local/memory_api/json_util.h"
 
@@ -173,8 +174,7 @@ Response ApiHandler::handle(const Request& request) {
   }
   if (get && path == "/version") return answer(version_info());
   if (get && path == "/openapi/v2") {
-    // An empty document: no schema, so older clients leave validation to the server.
-    return {200, "application/com.github.proto-openapi.spec.v2.v1.0+protobuf", "", {}, "", {}};
+    return {200, kOpenApiV2Type, openapi_v2_document(server_.types()), {}, "", {}};
   }
   if (get && path == "/openapi/v3") return answer(openapi_index(server_.types()));
   if (get && path.starts_with("/openapi/v3/")) {

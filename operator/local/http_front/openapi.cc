@@ -12,22 +12,6 @@ std::string document_path(const memory_api::TypeInfo& type) {
   return type.type.group.empty() ? "api/" + type.type.version : "apis/" + type.api_version();
 }
 
-// "dev.natrix.v1alpha1.NatsCluster": the group backwards.
-std::string schema_name(const memory_api::TypeInfo& type) {
-  std::string name;
-  std::string group = type.type.group.empty() ? "core" : type.type.group;
-  for (size_t dot = 0; dot != std::string::npos;) {
-    dot = group.find('.');
-    name = group.substr(0, dot) + "." + name;
-    group = dot == std::string::npos ? "" : group.substr(dot + 1);
-  }
-  return name + type.type.version + "." + type.type.kind;
-}
-
-Json kind_extension(const memory_api::TypeInfo& type) {
-  return {{"group", type.type.group}, {"version", type.type.version}, {"kind", type.type.kind}};
-}
-
 Json query_parameter(const char* name, const char* description) {
   return {{"name", name},
           {"in", "query"},
@@ -52,6 +36,34 @@ Json patch_operation(const memory_api::TypeInfo& type) {
 
 }  // namespace
 
+std::string schema_name(const memory_api::TypeInfo& type) {
+  std::string name;
+  std::string group = type.type.group.empty() ? "core" : type.type.group;
+  for (size_t dot = 0; dot != std::string::npos;) {
+    dot = group.find('.');
+    name = group.substr(0, dot) + "." + name;
+    group = dot == std::string::npos ? "" : group.substr(dot + 1);
+  }
+  return name + type.type.version + "." + type.type.kind;
+}
+
+Json kind_extension(const memory_api::TypeInfo& type) {
+  return {{"group", type.type.group}, {"version", type.type.version}, {"kind", type.type.kind}};
+}
+
+std::string object_path(const memory_api::TypeInfo& type) {
+  const std::string scope = type.type.namespaced ? "/namespaces/{namespace}" : "";
+  return fmt::format("/{}{}/{}/{{name}}", document_path(type), scope, type.type.plural);
+}
+
+Json kind_schema(const memory_api::TypeInfo& type) {
+  Json schema = memory_api::schema_to_openapi(*type.schema);
+  schema["properties"]["apiVersion"] = {{"type", "string"}};
+  schema["properties"]["kind"] = {{"type", "string"}};
+  schema["x-kubernetes-group-version-kind"] = Json::array({kind_extension(type)});
+  return schema;
+}
+
 Json openapi_index(const std::vector<TypePtr>& types) {
   Json paths = Json::object();
   for (const TypePtr& type : types) {
@@ -70,14 +82,8 @@ std::optional<Json> openapi_document(const std::string& path, const std::vector<
   for (const TypePtr& type : types) {
     if (document_path(*type) != path) continue;
     found = true;
-    Json schema = memory_api::schema_to_openapi(*type->schema);
-    schema["properties"]["apiVersion"] = {{"type", "string"}};
-    schema["properties"]["kind"] = {{"type", "string"}};
-    schema["x-kubernetes-group-version-kind"] = Json::array({kind_extension(*type)});
-    document["components"]["schemas"][schema_name(*type)] = std::move(schema);
-    const std::string scope = type->type.namespaced ? "/namespaces/{namespace}" : "";
-    document["paths"][fmt::format("/{}{}/{}/{{name}}", path, scope, type->type.plural)] = {
-        {"patch", patch_operation(*type)}};
+    document["components"]["schemas"][schema_name(*type)] = kind_schema(*type);
+    document["paths"][object_path(*type)] = {{"patch", patch_operation(*type)}};
   }
   if (!found) return std::nullopt;
   return document;

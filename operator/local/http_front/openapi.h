@@ -1,6 +1,5 @@
-// The OpenAPI pages that kubectl reads: v3 (kubectl 1.27 and later: validation happens on the
-// server, explain) and an empty v2 in protobuf, which makes older ones skip their own validation.
-// Pure.
+// The OpenAPI v3 pages, which kubectl 1.27 and later reads (validation happens on the server;
+// explain), and what they share with v2 (openapi_v2.h). Pure.
 #pragma once
 
 #include <optional>
@@ -13,6 +12,15 @@ namespace natrix::http_front {
 
 using kube::Json;
 using memory_api::TypePtr;
+
+// "dev.natrix.v1alpha1.NatsCluster": the group backwards.
+std::string schema_name(const memory_api::TypeInfo& type);
+// "/apis/natrix.dev/v1alpha1/namespaces/{namespace}/natsclusters/{name}"
+std::string object_path(const memory_api::TypeInfo& type);
+// The value of x-kubernetes-group-version-kind.
+Json kind_extension(const memory_api::TypeInfo& type);
+// The schema of whole objects of a type, with the extension that names the type.
+Json kind_schema(const memory_api::TypeInfo& type);
 
 // /openapi/v3: the list of documents.
 Json openapi_index(const std::vector<TypePtr>& types);
