@@ -31,10 +31,15 @@ void store_number(char* at, uint32_t number) {
   }
 }
 
-PublishFrame::PublishFrame(const SubjectPattern& pattern, size_t payload_bytes)
+PublishFrame::PublishFrame(const SubjectPattern& pattern, size_t payload_bytes,
+                           const std::string& reply)
     : numbered_(pattern.numbered) {
   std::string head = fmt::format("PUB {} ", pattern.subject(0));
   number_at_ = head.size() - 1 - kNumberDigits;
+  if (!reply.empty()) {
+    head += fmt::format("{}.{} ", reply, kFirstNumber);
+    reply_number_at_ = head.size() - 1 - kNumberDigits;
+  }
   text_ = fmt::format("{}{}\r\n", head, payload_bytes);
   tag_at_ = text_.size();
   text_.append(payload_bytes, 'x');

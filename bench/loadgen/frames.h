@@ -37,10 +37,14 @@ uint64_t load_tag(const char* at);
 void store_tag(char* at, uint64_t tag);
 void store_number(char* at, uint32_t number);
 
-// "PUB <subject> <size>\r\n<payload>\r\n" for every message of one publisher.
+// Reply subjects end in a number as well, which starts anew after so many messages.
+inline constexpr uint32_t kReplyNumbers = 1'000'000;
+
+// "PUB <subject> [<reply>.<number> ]<size>\r\n<payload>\r\n" for every message of one publisher.
+// With a reply the number is kFirstNumber + sequence % kReplyNumbers.
 class PublishFrame {
  public:
-  PublishFrame(const SubjectPattern& pattern, size_t payload_bytes);
+  PublishFrame(const SubjectPattern& pattern, size_t payload_bytes, const std::string& reply = {});
 
   [[nodiscard]] size_t size() const { return text_.size(); }
   // Appends one frame per tag, `count` of them; `next_index` picks the subject of each.
@@ -53,7 +57,12 @@ class PublishFrame {
       if (numbered_) {
         store_number(out.data() + at + number_at_, kFirstNumber + next_index());
       }
-      store_tag(out.data() + at + tag_at_, make_tag(publisher, first_sequence + i));
+      uint64_t sequence = first_sequence + i;
+      if (reply_number_at_ != 0) {
+        auto number = static_cast<uint32_t>(sequence % kReplyNumbers);
+        store_number(out.data() + at + reply_number_at_, kFirstNumber + number);
+      }
+      store_tag(out.data() + at + tag_at_, make_tag(publisher, sequence));
     }
   }
 
@@ -61,6 +70,7 @@ class PublishFrame {
   std::string text_;
   bool numbered_;
   size_t number_at_ = 0;
+  size_t reply_number_at_ = 0;  // 0: no reply
   size_t tag_at_ = 0;
 };
 

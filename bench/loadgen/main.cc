@@ -5,11 +5,14 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "bench/jetstream/scenarios.h"
+#include "bench/jetstream/store_directory.h"
 #include "bench/loadgen/scenarios.h"
 #include "bench/loadgen/server_process.h"
 
@@ -19,14 +22,17 @@ namespace {
 
 constexpr const char* kUsage =
     "usage: loadgen --server PROGRAM [--server-arg ARG]... --scenario NAME [--scale FACTOR]\n"
+    "               [--sync-interval INTERVAL]\n"
     "       loadgen --list\n"
     "Every --server-arg goes to the server after its address and port; --scale multiplies the\n"
-    "scenario's counts. Prints one JSON object; exits 1 if anything was lost.\n";
+    "scenario's counts; --sync-interval goes into the configuration of servers with a store.\n"
+    "Prints one JSON object; exits 1 if anything was lost.\n";
 
 struct Arguments {
   std::string server;
   std::vector<std::string> server_arguments;
   std::string scenario;
+  std::string sync_interval;
   double scale = 1.0;
   bool list = false;
 };
@@ -49,6 +55,8 @@ Arguments parse(int argc, char** argv) {
       arguments.server_arguments.push_back(value);
     } else if (flag == "--scenario") {
       arguments.scenario = value;
+    } else if (flag == "--sync-interval") {
+      arguments.sync_interval = value;
     } else if (flag == "--scale") {
       char* end = nullptr;
       arguments.scale = strtod(value.c_str(), &end);
@@ -65,13 +73,19 @@ Arguments parse(int argc, char** argv) {
   return arguments;
 }
 
+std::vector<Scenario> all_scenarios() {
+  std::vector<Scenario> all = core_scenarios();
+  all.insert(all.end(), jetstream_scenarios().begin(), jetstream_scenarios().end());
+  return all;
+}
+
 void list() {
   for (const Scenario& scenario : all_scenarios()) {
     fmt::print("{}\t{}\n", scenario.name, scenario.what);
   }
 }
 
-const Scenario& find_scenario(const std::string& name) {
+Scenario find_scenario(const std::string& name) {
   for (const Scenario& scenario : all_scenarios()) {
     if (scenario.name == name) {
       return scenario;
@@ -81,8 +95,14 @@ const Scenario& find_scenario(const std::string& name) {
 }
 
 void measure(const Arguments& arguments) {
-  const Scenario& scenario = find_scenario(arguments.scenario);
-  ServerProcess server(arguments.server, arguments.server_arguments);
+  Scenario scenario = find_scenario(arguments.scenario);
+  std::vector<std::string> server_arguments = arguments.server_arguments;
+  std::optional<StoreDirectory> store;  // outlives the server
+  if (scenario.needs_store) {
+    store.emplace(arguments.sync_interval);
+    server_arguments.insert(server_arguments.end(), {"-c", store->config_file()});
+  }
+  ServerProcess server(arguments.server, server_arguments);
   nlohmann::ordered_json result = {
       {"scenario", scenario.name}, {"what", scenario.what}, {"server", server.name()}};
   result.update(scenario.run(server, arguments.scale));

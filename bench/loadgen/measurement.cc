@@ -26,4 +26,12 @@ void Span::finish(uint64_t units, nlohmann::ordered_json& result) const {
   result["per_s"] = count / std::max(wall, 1e-9);
 }
 
+double percentile_us(const std::vector<uint32_t>& sorted_ns, double share) {
+  if (sorted_ns.empty()) {
+    return 0;
+  }
+  auto index = static_cast<size_t>(share * static_cast<double>(sorted_ns.size() - 1));
+  return sorted_ns[index] / 1000.0;
+}
+
 }  // namespace natrix::bench

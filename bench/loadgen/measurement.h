@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <vector>
 
 #include "bench/loadgen/server_process.h"
 
@@ -21,5 +22,8 @@ class Span {
   std::chrono::steady_clock::time_point wall_;
   std::chrono::nanoseconds cpu_;
 };
+
+// Of sorted nanoseconds, in microseconds; 0 if there are none.
+double percentile_us(const std::vector<uint32_t>& sorted_ns, double share);
 
 }  // namespace natrix::bench

@@ -10,14 +10,19 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <stdexcept>
+#include <utility>
 
 namespace natrix::bench {
 
 namespace {
 
 constexpr int kAnswerTimeoutMs = 120'000;  // a million SUBs may stand before a PING
+constexpr int kStallMs = 60'000;           // a slow disk, and a sync for each of many messages
 constexpr size_t kReadBytes = 128 * 1024;
+constexpr size_t kLargestMessage = 1024 * 1024;
+
 std::runtime_error system_error(const char* what) {
   return std::runtime_error(fmt::format("{}: {}", what, strerror(errno)));
 }
@@ -68,6 +73,27 @@ void skip(int fd, size_t bytes) {
     }
     bytes -= static_cast<size_t>(got);
   }
+}
+
+// Fills `words` with the line's words; returns how many there are, at most one more than fit.
+template <size_t N>
+size_t split(std::string_view line, std::string_view (&words)[N]) {
+  size_t count = 0;
+  while (!line.empty() && count < N) {
+    size_t space = std::min(line.find(' '), line.size());
+    words[count++] = line.substr(0, space);
+    line.remove_prefix(std::min(space + 1, line.size()));
+  }
+  return line.empty() ? count : N + 1;
+}
+
+size_t number(std::string_view digits) {
+  size_t value = 0;
+  auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+  if (error != std::errc{} || end != digits.data() + digits.size()) {
+    throw std::runtime_error(fmt::format("'{}' is no size", digits));
+  }
+  return value;
 }
 
 }  // namespace
@@ -162,6 +188,13 @@ size_t Peer::ping_pong() const {
   }
 }
 
+void Peer::wait(bool writable) const {
+  pollfd entry{fd_, static_cast<short>(POLLIN | (writable ? POLLOUT : 0)), 0};
+  if (poll(&entry, 1, kStallMs) == 0) {
+    throw std::runtime_error("stalled: nothing arrives any more, messages are missing");
+  }
+}
+
 void Peer::answer_pings() const {
   char buffer[4096];
   ssize_t got = recv(fd_, buffer, sizeof(buffer), MSG_DONTWAIT);
@@ -174,10 +207,10 @@ void Peer::answer_pings() const {
   }
 }
 
-FrameReader::FrameReader(const Peer& peer, size_t frame_bytes)
-    : peer_(peer), frame_bytes_(frame_bytes), buffer_(kReadBytes + frame_bytes) {}
-
-bool FrameReader::fill() {
+bool PeerInput::fill() {
+  if (filled_ == buffer_.size()) {
+    throw std::runtime_error("the server sends a message larger than this reader expects");
+  }
   ssize_t got = recv(peer_.fd(), buffer_.data() + filled_, buffer_.size() - filled_, MSG_DONTWAIT);
   if (got > 0) {
     filled_ += static_cast<size_t>(got);
@@ -189,12 +222,12 @@ bool FrameReader::fill() {
   throw got == 0 ? std::runtime_error("the server closed the connection") : system_error("recv");
 }
 
-size_t FrameReader::control_line(const char* begin, size_t left) {
-  const void* end = memchr(begin, '\n', left);
-  if (end == nullptr) {
+size_t PeerInput::control_line(std::string_view input) {
+  size_t end = input.find('\n');
+  if (end == std::string_view::npos) {
     return 0;
   }
-  std::string_view line(begin, static_cast<size_t>(static_cast<const char*>(end) - begin) + 1);
+  std::string_view line = input.substr(0, end + 1);
   if (line.substr(0, 4) == "PING") {
     pong_due_ = true;
   } else if (line.substr(0, 4) != "PONG" && line.substr(0, 4) != "INFO") {
@@ -203,8 +236,42 @@ size_t FrameReader::control_line(const char* begin, size_t left) {
   return line.size();
 }
 
-bool FrameReader::take_pong_due() {
+bool PeerInput::take_pong_due() {
   return std::exchange(pong_due_, false);
+}
+
+FrameReader::FrameReader(const Peer& peer, size_t frame_bytes)
+    : frame_bytes_(frame_bytes), input_(peer, kReadBytes + frame_bytes) {}
+
+MessageReader::MessageReader(const Peer& peer) : input_(peer, kReadBytes + kLargestMessage) {}
+
+size_t MessageReader::parse(std::string_view input, Message& message) {
+  size_t end = input.find('\n');
+  if (end == std::string_view::npos) {
+    return 0;
+  }
+  std::string_view words[6];
+  size_t count = split(input.substr(0, end > 0 ? end - 1 : 0), words);
+  bool with_headers = words[0] == "HMSG";
+  size_t least = with_headers ? 5 : 4;  // one more with a reply
+  if ((!with_headers && words[0] != "MSG") || count < least || count > least + 1) {
+    throw std::runtime_error(fmt::format("unexpected from the server: {}", input.substr(0, end)));
+  }
+  size_t total = number(words[count - 1]);
+  size_t header_bytes = with_headers ? number(words[count - 2]) : 0;
+  size_t begin = end + 1;
+  if (input.size() < begin + total + 2) {
+    return 0;
+  }
+  if (header_bytes > total || input.substr(begin + total, 2) != "\r\n") {
+    throw std::runtime_error(fmt::format("wrong sizes: {}", input.substr(0, end)));
+  }
+  message.subject = words[1];
+  message.sid = words[2];
+  message.reply = count > least ? words[3] : std::string_view{};
+  message.headers = input.substr(begin, header_bytes);
+  message.payload = input.substr(begin + header_bytes, total - header_bytes);
+  return begin + total + 2;
 }
 
 }  // namespace natrix::bench

@@ -12,6 +12,7 @@
 
 #include "bench/loadgen/epoll.h"
 #include "bench/loadgen/frames.h"
+#include "bench/loadgen/measurement.h"
 #include "bench/loadgen/peer.h"
 
 namespace natrix::bench {
@@ -30,14 +31,6 @@ constexpr size_t kReplyBytes = 8 + kNumberDigits + 1 + kNumberDigits;
 
 std::string payload() {
   return std::string(kPayloadBytes, 'x') + "\r\n";
-}
-
-double percentile_us(std::vector<uint32_t>& sorted_ns, double share) {
-  if (sorted_ns.empty()) {
-    return 0;
-  }
-  auto index = static_cast<size_t>(share * static_cast<double>(sorted_ns.size() - 1));
-  return sorted_ns[index] / 1000.0;
 }
 
 }  // namespace

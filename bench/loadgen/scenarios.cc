@@ -70,7 +70,7 @@ Scenario population(std::string name, std::string what, PopulationRun run, uint6
 
 }  // namespace
 
-const std::vector<Scenario>& all_scenarios() {
+const std::vector<Scenario>& core_scenarios() {
   static const std::vector<Scenario> scenarios = {
       stream("pub-16", "publish only, 16 B", {.receivers = 0}, 6'000'000),
       stream("1to1-16", "1:1, 16 B", {}, 4'000'000),

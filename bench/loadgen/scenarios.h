@@ -16,8 +16,11 @@ struct Scenario {
   // Runs against a fresh server; `scale` multiplies the counts. The result's "unit" says what is
   // counted. Throws std::runtime_error when anything is lost or refused.
   std::function<nlohmann::ordered_json(ServerProcess&, double scale)> run;
+  // The server must have JetStream, with an empty store.
+  bool needs_store = false;
 };
 
-const std::vector<Scenario>& all_scenarios();
+// Those of the core protocol; bench/jetstream has more.
+const std::vector<Scenario>& core_scenarios();
 
 }  // namespace natrix::bench

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -120,22 +121,27 @@ std::chrono::nanoseconds ServerProcess::cpu_time() const {
 }
 
 uint64_t ServerProcess::resident_bytes() const {
-  return field_kib("smaps_rollup", "Rss:") * 1024;
+  return field("smaps_rollup", "Rss:") * 1024;
 }
 
 uint64_t ServerProcess::peak_resident_bytes() const {
-  return field_kib("status", "VmHWM:") * 1024;
+  return field("status", "VmHWM:") * 1024;
 }
 
-uint64_t ServerProcess::field_kib(const char* file, const char* field) const {
+uint64_t ServerProcess::disk_bytes() const {
+  uint64_t written = field("io", "write_bytes:");
+  return written - std::min(written, field("io", "cancelled_write_bytes:"));
+}
+
+uint64_t ServerProcess::field(const char* file, const char* name) const {
   std::string path = fmt::format("/proc/{}/{}", pid_, file);
   std::ifstream in(path);
   for (std::string line; std::getline(in, line);) {
-    if (line.rfind(field, 0) == 0) {
-      return std::stoull(line.substr(strlen(field)));
+    if (line.rfind(name, 0) == 0) {
+      return std::stoull(line.substr(strlen(name)));
     }
   }
-  throw std::runtime_error(fmt::format("no field {} in {}", field, path));
+  throw std::runtime_error(fmt::format("no field {} in {}", name, path));
 }
 
 std::string ServerProcess::output_tail() const {

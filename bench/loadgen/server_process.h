@@ -33,6 +33,10 @@ class ServerProcess {
   [[nodiscard]] uint64_t resident_bytes() const;
   [[nodiscard]] uint64_t peak_resident_bytes() const;
 
+  // Bytes the server has caused to be written to disks, less what was deleted before it got there
+  // (/proc/<pid>/io); whole pages, so a page that is written twice counts twice.
+  [[nodiscard]] uint64_t disk_bytes() const;
+
   // Throws if the server has ended by itself.
   void check_alive();
 
@@ -40,7 +44,7 @@ class ServerProcess {
   void spawn(const std::string& program, const std::vector<std::string>& arguments);
   void wait_until_ready();
   [[nodiscard]] std::string output_tail() const;
-  [[nodiscard]] uint64_t field_kib(const char* file, const char* field) const;
+  [[nodiscard]] uint64_t field(const char* file, const char* name) const;
   void stop();
 
   std::string output_path_;

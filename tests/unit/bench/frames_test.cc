@@ -34,6 +34,15 @@ TEST(Frames, NumberedSubjectsReplaceTheirDigits) {
   EXPECT_EQ(frame.substr(0, 27), "PUB bench.topic.1045678 8\r\n");
 }
 
+TEST(Frames, RepliesAreNumberedBySequenceAndStartAnew) {
+  PublishFrame frame({"bench.topic", false}, 8, "_INBOX.X");
+  std::string out;
+  frame.append(out, 0, kReplyNumbers - 1, 2, [] { return 0U; });
+  EXPECT_EQ(out.size(), 2 * frame.size());
+  EXPECT_EQ(out.substr(0, 32), "PUB bench.topic _INBOX.X.1999999");
+  EXPECT_EQ(out.substr(frame.size(), 36), "PUB bench.topic _INBOX.X.1000000 8\r\n");
+}
+
 TEST(Frames, CheckAcceptsTheRightFrameAndReturnsItsTag) {
   for (bool numbered : {false, true}) {
     SubjectPattern pattern{"bench.topic", numbered};
