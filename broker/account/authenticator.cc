@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "broker/crypto/nkey.h"
+
 namespace natrix::account {
 
 bool is_bcrypt(std::string_view stored) {
@@ -53,11 +55,33 @@ Authenticator::Authenticator(const config::Authorization& authorization, std::st
     users_[authorization.user] = {secret(authorization.password), default_permissions_};
   }
   for (const config::User& user : authorization.users) {
-    users_[user.name] = {secret(user.password), compile(user.permissions, default_permissions_)};
+    // A key has no secret here; renew() must not take a password for its proof.
+    (user.nkey ? nkeys_ : users_)[user.name] = {
+        secret(user.nkey ? "nkey " + user.name : user.password),
+        compile(user.permissions, default_permissions_), user.connection_types};
   }
 }
 
+bool Authenticator::User::may_come_by(std::string_view connection) const {
+  return connection_types.empty() || std::find(connection_types.begin(), connection_types.end(),
+                                               connection) != connection_types.end();
+}
+
+const Authenticator::Users::value_type* Authenticator::find(const Users& users,
+                                                            const std::string& name,
+                                                            std::string_view connection) {
+  auto user = users.find(name);
+  if (user == users.end() || !user->second.may_come_by(connection)) return nullptr;
+  return &*user;
+}
+
+// A key is looked at only where there are keys: elsewhere the other credentials count.
+bool Authenticator::uses_nkey(const Credentials& credentials) const {
+  return !nkeys_.empty() && !credentials.nkey.empty();
+}
+
 bool Authenticator::slow(const Credentials& credentials) const {
+  if (uses_nkey(credentials)) return false;
   if (token_.password) return is_bcrypt(*token_.password);
   auto user = users_.find(credentials.user);
   return user != users_.end() && is_bcrypt(*user->second.password);
@@ -72,21 +96,36 @@ std::unique_ptr<Identity> Authenticator::identity(const std::string& name, const
   return identity;
 }
 
-std::unique_ptr<Identity> Authenticator::without_credentials() const {
-  auto user = users_.find(no_auth_user_);
-  if (required_ && (no_auth_user_.empty() || user == users_.end())) return nullptr;
-  auto who = required_ ? identity(user->first, user->second)
-                       : identity("", {nullptr, default_permissions_});
+std::unique_ptr<Identity> Authenticator::without_credentials(std::string_view connection) const {
+  if (!required_) {
+    auto who = identity("", {nullptr, default_permissions_});
+    who->anonymous = true;
+    return who;
+  }
+  if (no_auth_user_.empty()) return nullptr;
+  const auto* user = find(nkeys_, no_auth_user_, connection);
+  if (user == nullptr) user = find(users_, no_auth_user_, connection);
+  if (user == nullptr) return nullptr;
+  auto who = identity(user->first, user->second);
   who->secret = nullptr;
   who->anonymous = true;
   return who;
 }
 
+std::unique_ptr<Identity> Authenticator::check_nkey(const Credentials& credentials) const {
+  const auto* user = find(nkeys_, credentials.nkey, credentials.connection);
+  if (user == nullptr || credentials.nonce.empty()) return nullptr;
+  auto key = decode_nkey(NkeyKind::kUser, credentials.nkey);
+  if (!key || !signed_by(*key, credentials.nonce, credentials.signature)) return nullptr;
+  return identity(user->first, user->second);
+}
+
 std::unique_ptr<Identity> Authenticator::check(const Credentials& credentials) const {
-  if (!credentials.any) return without_credentials();
+  if (required_ && uses_nkey(credentials)) return check_nkey(credentials);
+  if (!credentials.any) return without_credentials(credentials.connection);
   if (!required_) return identity("", {nullptr, default_permissions_});
-  auto user = users_.find(credentials.user);
-  if (user != users_.end() && password_matches(*user->second.password, credentials.password)) {
+  const auto* user = find(users_, credentials.user, credentials.connection);
+  if (user != nullptr && password_matches(*user->second.password, credentials.password)) {
     return identity(user->first, user->second);
   }
   if (token_.password && password_matches(*token_.password, credentials.token)) {
@@ -95,24 +134,26 @@ std::unique_ptr<Identity> Authenticator::check(const Credentials& credentials) c
   return nullptr;
 }
 
-std::unique_ptr<Identity> Authenticator::check_certificate(const tls::PeerNames& names) const {
-  auto user = users_.end();
+std::unique_ptr<Identity> Authenticator::check_certificate(const tls::PeerNames& names,
+                                                           std::string_view connection) const {
+  const Users::value_type* user = nullptr;
   auto named = [&](const std::string& name) {
-    user = name.empty() ? users_.end() : users_.find(name);
-    return user != users_.end();
+    user = name.empty() ? nullptr : find(users_, name, connection);
+    return user != nullptr;
   };
   for (const auto* kind : {&names.emails, &names.dns_names, &names.uris}) {
     if (std::any_of(kind->begin(), kind->end(), named)) return identity(user->first, user->second);
   }
   if (names.subject && !names.subject->parts.empty()) {
-    std::vector<std::map<std::string, User>::const_iterator> reordered;
-    for (auto one = users_.begin(); one != users_.end(); ++one) {
-      Result<tls::DistinguishedName> name = tls::parse_distinguished_name(one->first);
+    const Users::value_type* reordered = nullptr;
+    for (const auto& one : users_) {
+      if (!one.second.may_come_by(connection)) continue;
+      Result<tls::DistinguishedName> name = tls::parse_distinguished_name(one.first);
       if (!name) continue;
-      if (name->equals(*names.subject)) return identity(one->first, one->second);
-      if (name->matches(*names.subject)) reordered.push_back(one);
+      if (name->equals(*names.subject)) return identity(one.first, one.second);
+      if (reordered == nullptr && name->matches(*names.subject)) reordered = &one;
     }
-    if (!reordered.empty()) return identity(reordered[0]->first, reordered[0]->second);
+    if (reordered != nullptr) return identity(reordered->first, reordered->second);
   }
   if (named(names.subject_text_with_domain) || named(names.subject_text)) {
     return identity(user->first, user->second);
@@ -121,14 +162,15 @@ std::unique_ptr<Identity> Authenticator::check_certificate(const tls::PeerNames&
 }
 
 std::unique_ptr<Identity> Authenticator::renew(const std::string& user, const Secret& secret,
-                                               bool anonymous) const {
-  if (anonymous) return without_credentials();
+                                               bool anonymous, std::string_view connection) const {
+  if (anonymous) return without_credentials(connection);
   if (!required_) return identity("", {nullptr, default_permissions_});
   if (!secret) return nullptr;  // credentials that nobody has checked
   auto same = [&](const User& now) { return now.password && *now.password == *secret; };
   if (user == kTokenUser && same(token_)) return identity(user, token_);
-  auto found = users_.find(user);
-  if (found == users_.end() || !same(found->second)) return nullptr;
+  const auto* found = find(nkeys_, user, connection);
+  if (found == nullptr) found = find(users_, user, connection);
+  if (found == nullptr || !same(found->second)) return nullptr;
   return identity(found->first, found->second);
 }
 

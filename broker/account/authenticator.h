@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "broker/account/account.h"
 #include "broker/account/permissions.h"
@@ -15,11 +16,18 @@
 
 namespace natrix::account {
 
+inline constexpr std::string_view kStandard = "STANDARD";
+inline constexpr std::string_view kInProcess = "IN_PROCESS";
+
 struct Credentials {
   std::string user;
   std::string password;
   std::string token;
-  bool any = false;  // some credential was sent, of whatever kind
+  bool any = false;  // user, password or token were sent
+  std::string nkey;
+  std::string signature;                    // of `nonce`, by the private half of `nkey`
+  std::string nonce;                        // the challenge that this peer was sent
+  std::string_view connection = kStandard;  // its type, as in allowed_connection_types
 };
 
 struct Identity {
@@ -42,26 +50,40 @@ class Authenticator {
   [[nodiscard]] bool announced() const { return required_ && no_auth_user_.empty(); }
   // Whether check() may take long (bcrypt) and belongs on a worker thread.
   [[nodiscard]] bool slow(const Credentials& credentials) const;
+  // INFO must bring a challenge: some users prove who they are with a signature.
+  [[nodiscard]] bool challenges() const { return !nkeys_.empty(); }
   // Null: authorization violation.
   [[nodiscard]] std::unique_ptr<Identity> check(const Credentials& credentials) const;
-  // Certificates instead of credentials; only a list of users can be mapped to.
-  [[nodiscard]] bool maps_certificates() const { return maps_; }
+  // Certificates instead of these credentials; only a list of users can be mapped to.
+  [[nodiscard]] bool maps_certificate(const Credentials& credentials) const {
+    return maps_ && !uses_nkey(credentials);
+  }
   // The user that the certificate names, by alternative name or by subject. Null: none.
-  [[nodiscard]] std::unique_ptr<Identity> check_certificate(const tls::PeerNames& names) const;
+  [[nodiscard]] std::unique_ptr<Identity> check_certificate(
+      const tls::PeerNames& names, std::string_view connection = kStandard) const;
   // For a connection that an older authenticator let in. The peer's password is not kept: it still
   // holds when the user's configured one is the same as then. Null: not let in any longer.
   [[nodiscard]] std::unique_ptr<Identity> renew(const std::string& user,
                                                 const std::shared_ptr<const std::string>& secret,
-                                                bool anonymous) const;
+                                                bool anonymous,
+                                                std::string_view connection = kStandard) const;
 
  private:
   using Secret = std::shared_ptr<const std::string>;
   struct User {
-    Secret password;
+    Secret password;  // of nkeys: stands for the key
     std::shared_ptr<const CompiledPermissions> permissions;
+    std::vector<std::string> connection_types = {};  // empty: all
+    [[nodiscard]] bool may_come_by(std::string_view connection) const;
   };
+  using Users = std::map<std::string, User>;
+  // Null: there is none, or none that may use this type of connection.
+  [[nodiscard]] static const Users::value_type* find(const Users& users, const std::string& name,
+                                                     std::string_view connection);
+  [[nodiscard]] bool uses_nkey(const Credentials& credentials) const;
   [[nodiscard]] std::unique_ptr<Identity> identity(const std::string& name, const User& user) const;
-  [[nodiscard]] std::unique_ptr<Identity> without_credentials() const;
+  [[nodiscard]] std::unique_ptr<Identity> without_credentials(std::string_view connection) const;
+  [[nodiscard]] std::unique_ptr<Identity> check_nkey(const Credentials& credentials) const;
 
   const Accounts& accounts_;
   const bool maps_;
@@ -69,7 +91,8 @@ class Authenticator {
   std::string no_auth_user_;
   std::shared_ptr<const CompiledPermissions> default_permissions_;
   User token_;  // no password: there is none
-  std::map<std::string, User> users_;
+  Users users_;
+  Users nkeys_;
 };
 
 // Compares in constant time; bcrypt when `stored` is a bcrypt hash.

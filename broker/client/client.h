@@ -12,6 +12,7 @@
 #include "broker/client/host.h"
 #include "broker/client/subscription_set.h"
 #include "broker/core/receiver.h"
+#include "broker/crypto/nkey.h"
 #include "broker/io/connection.h"
 
 namespace natrix::client {
@@ -80,7 +81,10 @@ class Client final : public io::Connection, public core::Receiver {
   void expect_credentials();
   void handle_connect(std::string_view json);
   void check_credentials();
-  void check_certificate(const account::Authenticator& authenticator);
+  void check_certificate(const account::Authenticator& authenticator,
+                         const account::Credentials& credentials);
+  [[nodiscard]] account::Credentials credentials() const;
+  [[nodiscard]] std::string_view connection_type() const;
   void credentials_checked(std::unique_ptr<account::Identity> identity);
   void credentials_checked_elsewhere(const account::Authenticator& by,
                                      const account::Identity* identity);
@@ -90,7 +94,8 @@ class Client final : public io::Connection, public core::Receiver {
   void handle_ping();
   void handle_pong();
   void send_ping();
-  std::string info_text(bool connect_info) const;
+  void greet();
+  [[nodiscard]] protocol::Info info(bool connect_info) const;
 
   // client_subscribe.cc
   void handle_sub(std::string_view args);
@@ -143,6 +148,8 @@ class Client final : public io::Connection, public core::Receiver {
   bool anonymous_ = false;   // let in without credentials
   bool congested_ = false;   // some receiver of this read falls behind
   const bool in_process_;
+  bool challenged_ = false;  // INFO had a nonce
+  Nonce nonce_{};
   bool tls_first_ = false;
   Secure secure_ = Secure::kPlain;
 };

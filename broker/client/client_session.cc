@@ -1,6 +1,7 @@
 // Who the peer is: CONNECT, credentials, INFO, PING and PONG.
 #include <fmt/format.h>
 
+#include "broker/base/printable.h"
 #include "broker/client/client.h"
 
 namespace natrix::client {
@@ -10,7 +11,15 @@ using io::CloseReason;
 
 namespace {
 constexpr auto kFirstPingDelay = std::chrono::seconds(2);
+
+// Who the peer says it is, for the log.
+std::string claimed_name(const protocol::Connect& connect) {
+  if (!connect.nkey.empty()) return fmt::format(" - Nkey {}", printable(connect.nkey, 64));
+  if (!connect.user.empty()) return fmt::format(" - User {}", printable(connect.user, 128));
+  return connect.auth_token.empty() ? "" : " - Token \"[REDACTED]\"";
 }
+
+}  // namespace
 
 // The connection is as safe as it will be: the peer has to say who it is.
 void Client::expect_credentials() {
@@ -19,13 +28,24 @@ void Client::expect_credentials() {
     auth_deadline_ =
         Clock::now() + std::chrono::duration_cast<Clock::duration>(settings_->auth_timeout);
     wake_at(auth_deadline_);
-  } else if (auto identity = authenticator->check({})) {
+  } else if (auto identity = authenticator->check(credentials())) {
     become(*identity);
     phase_ = Phase::kReady;
   }
 }
 
-std::string Client::info_text(bool connect_info) const {
+// The first INFO; only this one has the challenge.
+void Client::greet() {
+  protocol::Info first = info(false);
+  challenged_ = context_.host.authenticator()->challenges();
+  if (challenged_) {
+    nonce_ = new_nonce();
+    first.nonce.assign(nonce_.data(), nonce_.size());
+  }
+  write(protocol::encode(first));
+}
+
+protocol::Info Client::info(bool connect_info) const {
   protocol::Info info = *context_.host.client_info();
   info.client_id = cid_;
   info.client_ip = remote().ip;
@@ -39,11 +59,12 @@ std::string Client::info_text(bool connect_info) const {
     info.remote_account = account_->name();
     info.acc_is_sys = account_->name() == account::kSystemAccount;
   }
-  return protocol::encode(info);
+  return info;
 }
 
 void Client::send_info_update() {
-  if (open() && connected_ && options_->protocol >= 1 && first_pong_sent_) write(info_text(false));
+  if (open() && connected_ && options_->protocol >= 1 && first_pong_sent_)
+    write(protocol::encode(info(false)));
 }
 
 void Client::handle_connect(std::string_view json) {
@@ -70,11 +91,25 @@ void Client::handle_connect(std::string_view json) {
   check_credentials();
 }
 
-void Client::check_credentials() {
-  auto authenticator = context_.host.authenticator();
-  if (authenticator->maps_certificates()) return check_certificate(*authenticator);
+std::string_view Client::connection_type() const {
+  return in_process_ ? account::kInProcess : account::kStandard;
+}
+
+account::Credentials Client::credentials() const {
   account::Credentials credentials{options_->user, options_->pass, options_->auth_token,
                                    options_->has_credentials()};
+  credentials.nkey = options_->nkey;
+  credentials.signature = options_->sig;
+  if (challenged_) credentials.nonce.assign(nonce_.data(), nonce_.size());
+  credentials.connection = connection_type();
+  return credentials;
+}
+
+void Client::check_credentials() {
+  auto authenticator = context_.host.authenticator();
+  account::Credentials credentials = this->credentials();
+  if (authenticator->maps_certificate(credentials))
+    return check_certificate(*authenticator, credentials);
   if (!authenticator->slow(credentials)) {
     return credentials_checked(authenticator->check(credentials));
   }
@@ -111,25 +146,30 @@ void Client::credentials_checked_elsewhere(const account::Authenticator& by,
 }
 
 // The certificate says who the peer is, whatever CONNECT says.
-void Client::check_certificate(const account::Authenticator& authenticator) {
+void Client::check_certificate(const account::Authenticator& authenticator,
+                               const account::Credentials& credentials) {
   if (!connected_ || tls() == nullptr) return credentials_checked(nullptr);
   if (!options_->user.empty()) {
     context_.log.warn("{} - User \"{}\" found in connect proto, but user required from cert",
                       label(), options_->user);
   }
-  credentials_checked(authenticator.check_certificate(tls()->peer_names()));
+  credentials_checked(authenticator.check_certificate(tls()->peer_names(), credentials.connection));
 }
 
 void Client::credentials_checked(std::unique_ptr<account::Identity> identity) {
   if (!identity) {
-    context_.log.error("{} - authentication error{}{}", label(),
-                       options_->user.empty() ? "" : " - User ", options_->user);
+    context_.log.error("{} - authentication error{}", label(), claimed_name(*options_));
     return fail("Authorization Violation", CloseReason::kAuthenticationViolation);
   }
   // What is no longer needed is not kept: secrets, and memory per connection.
   options_->pass.clear();
   options_->auth_token.clear();
-  options_->pass.shrink_to_fit();
+  options_->nkey.clear();
+  options_->sig.clear();
+  options_->jwt.clear();
+  for (auto* text :
+       {&options_->pass, &options_->auth_token, &options_->nkey, &options_->sig, &options_->jwt})
+    text->shrink_to_fit();
   become(*identity);
   phase_ = Phase::kReady;
   if (!connected_) return;
@@ -169,7 +209,7 @@ void Client::leave_account() {
 void Client::reauthenticate() {
   if (!open() || phase_ != Phase::kReady) return;
   auto authenticator = context_.host.authenticator();
-  auto allowed = authenticator->renew(user_, secret_, anonymous_);
+  auto allowed = authenticator->renew(user_, secret_, anonymous_, connection_type());
   if (!allowed) {
     context_.log.error("{} - user is no longer authorized after the reload", label());
     return fail("Authorization Violation", CloseReason::kAuthenticationViolation);
@@ -197,7 +237,7 @@ void Client::handle_ping() {
   write("PONG\r\n");
   if (first_pong_sent_ || !connected_) return;
   first_pong_sent_ = true;
-  if (options_->protocol >= 1) write(info_text(true));
+  if (options_->protocol >= 1) write(protocol::encode(info(true)));
 }
 
 void Client::handle_pong() {

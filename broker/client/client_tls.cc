@@ -26,7 +26,7 @@ Clock::time_point after(std::chrono::nanoseconds time) {
 void Client::start_session(std::optional<std::string> refuse) {
   const tls::Context* context = in_process_ ? nullptr : settings_->tls.get();
   bool first = context != nullptr && context->options().handshake_first;
-  if (!first || refuse) write(info_text(false));
+  if (!first || refuse) greet();
   if (refuse) {
     start();
     return fail(*refuse, CloseReason::kMaxConnectionsExceeded);
@@ -101,7 +101,7 @@ void Client::on_secured() {
   context_.log.debug("{} - TLS handshake complete", label());
   context_.log.debug("{} - TLS version {}, cipher suite {}", label(), tls()->version(),
                      tls()->cipher_suite());
-  if (tls_first_) write(info_text(false));
+  if (tls_first_) greet();
   expect_credentials();
 }
 
@@ -120,7 +120,7 @@ void Client::handshake_timed_out() {
   auth_deadline_ = Clock::time_point::max();
   if (secure_ == Secure::kWaitFirst) {
     tls_first_ = false;
-    write(info_text(false));
+    greet();
     return await_handshake();
   }
   if (secure_ == Secure::kEither) {

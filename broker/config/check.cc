@@ -41,8 +41,8 @@ Result<void> check_users(const Options& options) {
   for (const User& user : authorization.users) {
     if (user.name == anonymous) return {};
   }
-  return fail(
-      fmt::format("no_auth_user: \"{}\" not present as user in authorization block", anonymous));
+  return fail(fmt::format("no_auth_user: \"{}\" not present as user or nkey in authorization block",
+                          anonymous));
 }
 
 Result<void> check_tls(const Options& options) {

@@ -1,10 +1,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <set>
 
 #include "broker/config/load_parts.h"
+#include "broker/crypto/nkey.h"
 #include "broker/subject/tokens.h"
 
 namespace natrix::config {
@@ -106,17 +108,59 @@ void read_optional_permissions(const Field& field, std::optional<Permissions>& t
   read_permissions(field, *target);
 }
 
-constexpr Key<User> kUserKeys[] = {
-    {"user/username", [](const Field& f, User& u) { f.read(u.name); }},
-    {"pass/password", [](const Field& f, User& u) { f.read(u.password); }},
+// Those that a client of this server has none of are accepted: nobody gets in that way then.
+void read_connection_types(const Field& field, std::vector<std::string>& target) {
+  static constexpr std::string_view kKnown[] = {"STANDARD", "WEBSOCKET", "LEAFNODE",  "LEAFNODE_WS",
+                                                "MQTT",     "MQTT_WS",   "IN_PROCESS"};
+  std::vector<std::string> types;
+  if (!field.read(types)) return;
+  for (std::string& type : types) {
+    std::transform(type.begin(), type.end(), type.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+    if (std::find(std::begin(kKnown), std::end(kKnown), type) == std::end(kKnown))
+      field.error(fmt::format("unknown connection type \"{}\"", type));
+  }
+  target = std::move(types);
+}
+
+// As written: what may not stand together is only known at its end.
+struct UserEntry {
+  User user;
+  std::string nkey;
+};
+
+constexpr Key<UserEntry> kUserKeys[] = {
+    {"user/username", [](const Field& f, UserEntry& u) { f.read(u.user.name); }},
+    {"pass/password", [](const Field& f, UserEntry& u) { f.read(u.user.password); }},
+    {"nkey", [](const Field& f, UserEntry& u) { f.read(u.nkey); }},
     {"permissions/permission/authorization",
-     [](const Field& f, User& u) { read_optional_permissions(f, u.permissions); }},
+     [](const Field& f, UserEntry& u) { read_optional_permissions(f, u.user.permissions); }},
+    {"allowed_connection_types/connection_types/clients",
+     [](const Field& f, UserEntry& u) { read_connection_types(f, u.user.connection_types); }},
 };
 constexpr Absent kUserAbsent[] = {
-    {"nkey"},
-    {"allowed_connection_types/connection_types/clients"},
     {"proxy_required", true},
 };
+
+// One user of the list; errors are reported at the entry.
+void finish_user(const Field& entry, UserEntry& written, std::set<std::string>& names,
+                 std::vector<User>& users) {
+  User& user = written.user;
+  if (!written.nkey.empty()) {
+    if (!decode_nkey(NkeyKind::kUser, written.nkey))
+      return entry.error("Not a valid public nkey for a user");
+    if (!user.name.empty() || !user.password.empty())
+      return entry.error("Nkey users do not take usernames or passwords");
+    user.name = written.nkey;
+    user.nkey = true;
+  }
+  if (user.name.empty()) return entry.error("User entry requires a user");
+  if (!names.insert(user.name).second) {
+    return entry.error(
+        fmt::format("Duplicate {} \"{}\" detected", user.nkey ? "nkey" : "user", user.name));
+  }
+  users.push_back(std::move(user));
+}
 
 void read_users(const Field& field, std::vector<User>& users) {
   const Value& list = field.value();
@@ -132,15 +176,10 @@ void read_users(const Field& field, std::vector<User>& users) {
                                       std::string(entry.type_name()));
       continue;
     }
-    User user;
+    UserEntry written;
     size_t errors_before = field.report().errors.size();
-    read_section<User>(field.report(), entry, kUserKeys, kUserAbsent, user);
-    if (field.report().errors.size() != errors_before) continue;
-    if (user.name.empty())
-      one.error("User entry requires a user");
-    else if (!names.insert(user.name).second)
-      one.error(fmt::format("Duplicate user \"{}\" detected", user.name));
-    users.push_back(std::move(user));
+    read_section<UserEntry>(field.report(), entry, kUserKeys, kUserAbsent, written);
+    if (field.report().errors.size() == errors_before) finish_user(one, written, names, users);
   }
 }
 

@@ -48,9 +48,11 @@ struct Permissions {
 };
 
 struct User {
-  std::string name;
+  std::string name;      // or the public nkey
   std::string password;  // plain or bcrypt ($2a$...)
   std::optional<Permissions> permissions;
+  bool nkey = false;                          // proves its name with a signature
+  std::vector<std::string> connection_types;  // in capitals, wire.md 3; empty: all
 
   bool operator==(const User&) const = default;
 };

@@ -1,8 +1,6 @@
 // Identifiers that a server makes for itself. Safe from any thread.
 #pragma once
 
-#include <cstdint>
-#include <span>
 #include <string>
 #include <string_view>
 
@@ -18,11 +16,5 @@ bool is_server_id(std::string_view text);
 // `length` characters of 0-9A-Za-z from the kernel's random source, for names that need not be
 // reproducible (a cluster without a configured name, inbox prefixes).
 std::string random_token(size_t length);
-
-// CRC-16/XMODEM (polynomial 0x1021, start 0), the checksum of nkeys.
-uint16_t crc16(std::span<const uint8_t> bytes);
-
-// RFC 4648 base32 without padding, the alphabet of nkeys.
-std::string base32_encode(std::span<const uint8_t> bytes);
 
 }  // namespace natrix

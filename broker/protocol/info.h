@@ -90,9 +90,9 @@ struct Connect {
   bool lnocu = false;
   std::string gateway;
 
+  // Of those that every server understands; what a key or a JWT means depends on its configuration.
   [[nodiscard]] bool has_credentials() const {
-    return !user.empty() || !pass.empty() || !auth_token.empty() || !nkey.empty() || !sig.empty() ||
-           !jwt.empty();
+    return !user.empty() || !pass.empty() || !auth_token.empty();
   }
 };
 

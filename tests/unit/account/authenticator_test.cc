@@ -3,6 +3,8 @@
 #include <crypt.h>
 #include <gtest/gtest.h>
 
+#include "broker/crypto/nkey.h"
+
 namespace natrix::account {
 namespace {
 
@@ -12,10 +14,10 @@ std::string bcrypt(const std::string& password) {
 }
 
 Credentials user(std::string name, std::string password) {
-  return {std::move(name), std::move(password), "", true};
+  return {std::move(name), std::move(password), "", true, "", "", ""};
 }
 Credentials token(std::string text) {
-  return {"", "", std::move(text), true};
+  return {"", "", std::move(text), true, "", "", ""};
 }
 
 class AuthenticatorTest : public testing::Test {
@@ -189,6 +191,137 @@ TEST_F(AuthenticatorTest, AReloadThatAsksForCredentials) {
   EXPECT_EQ(guest->user, "guest");
   EXPECT_FALSE(renewed(with_guest, {}, closed)) << "there is no user for strangers any more";
   EXPECT_TRUE(renewed(with_guest, user("guest", "g"), closed));
+}
+
+// Made with the nkeys library of Python from the seed of the bytes 0 to 31.
+const std::string kKey = "UAB2CB576PHBBPQ5ODORRZ2LYCMWPZGWGCN2KDK7DXOIMZASKUY3RLKK";
+const std::string kOtherKey = encode_nkey(NkeyKind::kUser, Ed25519Key{1, 2, 3});
+
+// Of a peer that holds the private half of `kKey`.
+Credentials proof() {
+  Credentials credentials;
+  credentials.nkey = kKey;
+  credentials.nonce = "nonce-of-15-chr";
+  credentials.signature =
+      "ud1L7KBjLRJPfnDgPAA_8KY456RRbB7ZSe3o5XWZ3thqMv0VKwBmoSnxHT5WjpZXdu-Em2zD7IwaQh8exwZbBg";
+  return credentials;
+}
+
+class NkeyTest : public AuthenticatorTest {
+ protected:
+  void add_key(const std::string& key, std::vector<std::string> publish = {}) {
+    add_user(key, "", std::move(publish));
+    settings.users.back().nkey = true;
+  }
+};
+
+TEST_F(NkeyTest, AreLetInByASignatureOfTheirChallenge) {
+  add_key(kKey, {"a"});
+  add_user("bob", "b");
+  Authenticator several = make();
+  EXPECT_TRUE(several.required() && several.announced() && several.challenges());
+  EXPECT_FALSE(several.slow(proof()));
+  auto identity = several.check(proof());
+  ASSERT_TRUE(identity);
+  EXPECT_EQ(identity->user, kKey);
+  ASSERT_TRUE(identity->permissions);
+  EXPECT_TRUE(identity->permissions->may_publish("a"));
+  EXPECT_FALSE(identity->permissions->may_publish("b"));
+  EXPECT_EQ(who(several, user("bob", "b")), "bob");
+
+  Credentials other = proof();
+  other.nonce = "nonce-of-15-chs";
+  EXPECT_EQ(who(several, other), "-");
+  other = proof();
+  other.nonce.clear();
+  EXPECT_EQ(who(several, other), "-");
+  other = proof();
+  other.signature.clear();
+  EXPECT_EQ(who(several, other), "-");
+  other = proof();
+  other.nkey = kOtherKey;
+  EXPECT_EQ(who(several, other), "-");
+  // The key decides, whatever else was sent.
+  other.user = "bob";
+  other.password = "b";
+  other.any = true;
+  EXPECT_EQ(who(several, other), "-");
+}
+
+TEST_F(NkeyTest, AKeyIsNoPassword) {
+  add_key(kKey);
+  Authenticator one = make();
+  EXPECT_EQ(who(one, user(kKey, "")), "-");
+  EXPECT_EQ(who(one, user(kKey, kKey)), "-");
+  EXPECT_EQ(who(one, user(kKey, "nkey " + kKey)), "-");
+  EXPECT_EQ(who(one, {}), "-");
+}
+
+TEST_F(NkeyTest, MeanNothingToAServerWithoutKeys) {
+  EXPECT_EQ(who(make(), proof()), "");
+  add_user("bob", "b");
+  Authenticator passwords = make();
+  EXPECT_FALSE(passwords.challenges());
+  EXPECT_EQ(who(passwords, proof()), "-");
+  Credentials both = proof();
+  both.user = "bob";
+  both.password = "b";
+  both.any = true;
+  EXPECT_EQ(who(passwords, both), "bob");
+  EXPECT_EQ(who(make("bob"), proof()), "bob");
+}
+
+TEST_F(NkeyTest, CanBeTheUserOfThoseWithoutCredentials) {
+  add_key(kKey, {"a"});
+  Authenticator open = make(kKey);
+  EXPECT_FALSE(open.announced());
+  auto identity = open.check({});
+  ASSERT_TRUE(identity);
+  EXPECT_EQ(identity->user, kKey);
+  EXPECT_TRUE(identity->anonymous);
+  ASSERT_TRUE(identity->permissions);
+}
+
+TEST_F(NkeyTest, AReloadKeepsThemAsLongAsTheirKeyIsThere) {
+  add_key(kKey);
+  Authenticator before = make();
+  settings.users.clear();
+  add_key(kOtherKey);
+  EXPECT_FALSE(renewed(before, proof(), make()));
+  add_key(kKey, {"now.>"});
+  auto still = renewed(before, proof(), make());
+  ASSERT_TRUE(still);
+  ASSERT_TRUE(still->permissions);
+  EXPECT_TRUE(still->permissions->may_publish("now.a"));
+  EXPECT_FALSE(still->permissions->may_publish("a"));
+  settings.users.clear();
+  add_user(kKey, kKey);  // a user with the name of the key has proved nothing
+  EXPECT_FALSE(renewed(before, proof(), make()));
+}
+
+TEST_F(AuthenticatorTest, ConnectionTypesOfUsers) {
+  add_user("ada", "a");
+  add_user("bob", "b");
+  add_user("eve", "e");
+  settings.users[0].connection_types = {"STANDARD"};
+  settings.users[1].connection_types = {"WEBSOCKET", "IN_PROCESS"};
+  Authenticator several = make("bob");
+  auto inside = [](Credentials credentials) {
+    credentials.connection = kInProcess;
+    return credentials;
+  };
+  EXPECT_EQ(who(several, user("ada", "a")), "ada");
+  EXPECT_EQ(who(several, inside(user("ada", "a"))), "-");
+  EXPECT_EQ(who(several, user("bob", "b")), "-");
+  EXPECT_EQ(who(several, inside(user("bob", "b"))), "bob");
+  EXPECT_EQ(who(several, {}), "-");
+  EXPECT_EQ(who(several, inside({})), "bob");
+  EXPECT_EQ(who(several, user("eve", "e")), "eve");
+  EXPECT_EQ(who(several, inside(user("eve", "e"))), "eve");
+  auto ada = several.check(user("ada", "a"));
+  ASSERT_TRUE(ada);
+  EXPECT_TRUE(several.renew(ada->user, ada->secret, false, kStandard));
+  EXPECT_FALSE(several.renew(ada->user, ada->secret, false, kInProcess));
 }
 
 }  // namespace

@@ -13,6 +13,7 @@ using namespace std::chrono_literals;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::SizeIs;
 
 Result<Loaded> load(std::string_view text) {
   Result<Value> root = parse_config(text, "a.conf", FakeWorld{}.surroundings());
@@ -388,9 +389,6 @@ TEST(LoadOptions, KeysOfNatsThatAreAbsentAreRefusedByNameWithTheRemedy) {
   }
   const Case nested[] = {
       {"authorization {auth_callout {}}", "\"auth_callout\" is not supported"},
-      {"authorization {users: [{nkey: U}]}", "\"nkey\" is not supported"},
-      {"authorization {users: [{user: a, allowed_connection_types: [WEBSOCKET]}]}",
-       "\"allowed_connection_types\" is not supported"},
       {"authorization {users: [{user: a, proxy_required: true}]}", "\"proxy_required\" is not"},
       {"cluster {compression: s2_fast}", "\"compression\" is not supported"},
       {"cluster {write_timeout: close}", "\"write_timeout\" is not supported"},
@@ -433,6 +431,49 @@ TEST(LoadOptions, Warnings) {
               ElementsAre(HasSubstr("should be converted"), HasSubstr("max for routes")));
   EXPECT_THAT(warnings("cluster {authorization {permissions {import: a}}}"),
               ElementsAre(HasSubstr("is deprecated")));
+}
+
+TEST(LoadOptions, NkeyUsersHaveAKeyAndNothingElse) {
+  const std::string key = "UAB2CB576PHBBPQ5ODORRZ2LYCMWPZGWGCN2KDK7DXOIMZASKUY3RLKK";
+  Options loaded = options("authorization {users: [{nkey: " + key +
+                           ", permissions: {publish: a}}, {user: bob, password: x}]}");
+  ASSERT_EQ(loaded.authorization.users.size(), 2U);
+  const User& user = loaded.authorization.users[0];
+  EXPECT_TRUE(user.nkey);
+  EXPECT_EQ(user.name, key);
+  ASSERT_TRUE(user.permissions);
+  EXPECT_THAT(user.permissions->publish.allow, ElementsAre("a"));
+  EXPECT_FALSE(loaded.authorization.users[1].nkey);
+
+  std::string server_key = "ND4RWNG7RTTH4JADMQY5JEHBRSLYUK22GECTYOAWHPHPDWNAIASDDKRK";
+  for (const std::string& wrong : {std::string("U"), server_key, key.substr(0, 55) + "L"}) {
+    EXPECT_THAT(error("authorization {users: [{nkey: " + wrong + "}]}"),
+                HasSubstr("Not a valid public nkey for a user"));
+  }
+  for (const std::string more : {"user: a", "password: b", "user: a, password: b"}) {
+    EXPECT_THAT(error("authorization {users: [{nkey: " + key + ", " + more + "}]}"),
+                HasSubstr("Nkey users do not take usernames or passwords"));
+  }
+  EXPECT_THAT(error("authorization {users: [{nkey: " + key + "}, {nkey: " + key + "}]}"),
+              HasSubstr("Duplicate nkey \"" + key + "\" detected"));
+  EXPECT_TRUE(check_options(options("no_auth_user: " + key +
+                                    ", authorization {users: [{nkey: " + key + "}]}"))
+                  .ok());
+}
+
+TEST(LoadOptions, ConnectionTypesOfUsers) {
+  auto types = [](const std::string& text) {
+    return options("authorization {users: [{user: a, " + text + "}]}")
+        .authorization.users[0]
+        .connection_types;
+  };
+  EXPECT_THAT(types("allowed_connection_types: [standard, WebSocket]"),
+              ElementsAre("STANDARD", "WEBSOCKET"));
+  EXPECT_THAT(types("connection_types: IN_PROCESS"), ElementsAre("IN_PROCESS"));
+  EXPECT_THAT(types("clients: [LEAFNODE, LEAFNODE_WS, MQTT, MQTT_WS]"), SizeIs(4));
+  EXPECT_THAT(types("password: b"), IsEmpty());
+  EXPECT_THAT(error("authorization {users: [{user: a, clients: [STANDARD, PIGEON]}]}"),
+              HasSubstr("unknown connection type \"PIGEON\""));
 }
 
 TEST(LoadOptions, AFileGivesItsNameAndDigest) {

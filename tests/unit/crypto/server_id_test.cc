@@ -4,29 +4,9 @@
 
 #include <cctype>
 #include <set>
-#include <vector>
 
 namespace natrix {
 namespace {
-
-std::vector<uint8_t> bytes(std::string_view text) {
-  return {text.begin(), text.end()};
-}
-
-TEST(Crc16, MatchesThePublishedCheckValue) {
-  EXPECT_EQ(crc16(bytes("123456789")), 0x31C3);
-  EXPECT_EQ(crc16({}), 0);
-}
-
-TEST(Base32, MatchesTheVectorsOfRfc4648WithoutPadding) {
-  EXPECT_EQ(base32_encode(bytes("")), "");
-  EXPECT_EQ(base32_encode(bytes("f")), "MY");
-  EXPECT_EQ(base32_encode(bytes("fo")), "MZXQ");
-  EXPECT_EQ(base32_encode(bytes("foo")), "MZXW6");
-  EXPECT_EQ(base32_encode(bytes("foob")), "MZXW6YQ");
-  EXPECT_EQ(base32_encode(bytes("fooba")), "MZXW6YTB");
-  EXPECT_EQ(base32_encode(bytes("foobar")), "MZXW6YTBOI");
-}
 
 TEST(ServerId, IsAWellFormedNkeyAndNeverRepeats) {
   std::set<std::string> seen;

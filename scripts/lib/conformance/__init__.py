@@ -1,0 +1,1 @@
+"""Official client suites run with nats-server and with our binary (scripts/conformance)."""
