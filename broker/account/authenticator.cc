@@ -29,6 +29,15 @@ bool password_matches(const std::string& stored, const std::string& given) {
          CRYPTO_memcmp(stored.data(), given.data(), stored.size()) == 0;
 }
 
+bool has_plain_passwords(const config::Authorization& authorization, bool map) {
+  if (!authorization.password.empty() && !is_bcrypt(authorization.password)) return true;
+  return std::any_of(authorization.users.begin(), authorization.users.end(),
+                     [&](const config::User& user) {
+                       bool by_certificate = map && user.password.empty();
+                       return !user.nkey && !by_certificate && !is_bcrypt(user.password);
+                     });
+}
+
 namespace {
 
 // Tokens are secrets and have no name.

@@ -98,5 +98,7 @@ class Authenticator {
 // Compares in constant time; bcrypt when `stored` is a bcrypt hash.
 bool password_matches(const std::string& stored, const std::string& given);
 bool is_bcrypt(std::string_view stored);
+// Whether somebody who reads the configuration knows a password. `map`: as for Authenticator.
+bool has_plain_passwords(const config::Authorization& authorization, bool map);
 
 }  // namespace natrix::account

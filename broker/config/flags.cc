@@ -147,6 +147,7 @@ constexpr FlagRow kFlags[] = {
 
     {"c/config", Kind::kString, nullptr, [](V v, CommandLine& l) { l.config_file = v.text; }},
     {"t", Kind::kBool, nullptr, [](V v, CommandLine& l) { l.test_config = v.boolean; }},
+    {"test_reload", Kind::kString, nullptr, [](V v, CommandLine& l) { l.test_reload = v.text; }},
     {"sl/signal", Kind::kString, nullptr, [](V v, CommandLine& l) { l.signal = v.text; }},
     {"h/help", Kind::kBool, nullptr, [](V v, CommandLine& l) { l.help = v.boolean; }},
     {"help_tls", Kind::kBool, nullptr, [](V v, CommandLine& l) { l.help_tls = v.boolean; }},

@@ -29,6 +29,7 @@ struct CommandLine {
   bool help_tls = false;
   bool version = false;
   bool test_config = false;
+  std::string test_reload;  // with test_config: the file to reload with
   std::string config_file;
   std::string signal;              // of -sl: "command" or "command=pid"
   std::vector<std::string> words;  // what follows the flags

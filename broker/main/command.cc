@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "broker/base/version.h"
+#include "broker/config/reload.h"
 #include "broker/main/usage.h"
 
 namespace natrix::main {
@@ -39,8 +40,25 @@ Command signal_command(const std::string& program, const std::string& text) {
   return SendSignal{number, equals == std::string::npos ? "" : text.substr(equals + 1)};
 }
 
+// What a reload would say to the second file where the first one is in use. Exit code 3: a restart.
+Command tested_reload(const std::string& program, config::CommandLine line,
+                      const config::Options& current, const config::Surroundings& surroundings,
+                      Print valid) {
+  line.config_file = line.test_reload;
+  Result<config::Loaded> next = config::load_configuration(line, surroundings);
+  if (!next) return trouble(program, next.error().message);
+  if (auto plan = config::reload_plan(current, next->options); !plan) {
+    valid.err += fmt::format("{}: {}\n", program, plan.error().message);
+    valid.exit_code = 3;
+    return valid;
+  }
+  valid.err +=
+      fmt::format("{}: configuration file {} can be reloaded\n", program, line.config_file);
+  return valid;
+}
+
 Command tested(const std::string& program, const config::CommandLine& line,
-               const Result<config::Loaded>& loaded) {
+               const Result<config::Loaded>& loaded, const config::Surroundings& surroundings) {
   if (line.config_file.empty()) {
     return trouble(program,
                    "must specify [-c, --config] option to check configuration file syntax");
@@ -51,6 +69,8 @@ Command tested(const std::string& program, const config::CommandLine& line,
     valid.err += fmt::format("{}: warning: {}\n", program, warning);
   valid.err += fmt::format("{}: configuration file {} is valid ({})\n", program, line.config_file,
                            loaded->options.config_digest);
+  if (!line.test_reload.empty())
+    return tested_reload(program, line, loaded->options, surroundings, std::move(valid));
   return valid;
 }
 
@@ -88,8 +108,11 @@ Command interpret(const std::string& program, std::span<const std::string> argum
   if (!line.words.empty()) return word_command(program, line.words.front());
   if (!line.signal.empty()) return signal_command(program, line.signal);
 
+  if (!line.test_reload.empty() && !line.test_config)
+    return trouble(program, "--test_reload can only be used together with -t");
+
   Result<config::Loaded> loaded = config::load_configuration(line, surroundings);
-  if (line.test_config) return tested(program, line, loaded);
+  if (line.test_config) return tested(program, line, loaded, surroundings);
   if (!loaded) return trouble(program, loaded.error().message);
   return Run{std::move(line), std::move(*loaded)};
 }

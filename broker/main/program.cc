@@ -223,7 +223,7 @@ void Process::reload() {
   if (Result<void> reloaded = try_reload(); !reloaded)
     log_failed_reload(reloaded.error());
   else
-    log_.info("Reloaded server configuration");
+    log_.info("Reloaded server configuration ({})", options_.config_digest);
 }
 
 void Process::log_failed_reload(const Error& error) {

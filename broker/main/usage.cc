@@ -18,6 +18,8 @@ Server options:
     -ms, --https_port <port>         port for monitoring over HTTPS, with the certificate of --tls
     -c, --config <file>              configuration file
     -t                               check the configuration and end
+        --test_reload <file>         with -t: check, too, whether a running broker could reload that file
+                                     (exit code 3: it has to be restarted)
     -sl, --signal <signal>[=<pid>]   signal a running broker: ldm, stop, quit, term, reopen, reload;
                                      <pid> is a process id or the path of a pid file
         --client_advertise <host[:port]>

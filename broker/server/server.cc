@@ -68,6 +68,10 @@ void Server::log_banner() {
   if (!options_.cluster.name.empty()) log_.info("  Cluster:  {}", options_.cluster.name);
   log_.info("  Name:     {}", options_.server_name);
   log_.info("  ID:       {}", id_);
+  if (account::has_plain_passwords(options_.authorization,
+                                   options_.tls != nullptr && options_.tls->options().map)) {
+    log_.warn("Plaintext passwords detected, use nkeys or bcrypt");
+  }
   if (!options_.config_file.empty()) {
     log_.info("Using configuration file: {} ({})", options_.config_file, options_.config_digest);
   }

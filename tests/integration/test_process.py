@@ -89,6 +89,27 @@ def test_config_check(tmp_path):
     assert "valid" in ended.stderr + ended.stdout
 
 
+def test_check_of_a_reload(tmp_path):
+    texts = {"now": "port: 4222", "debug": "port: 4222\ndebug: true", "port": "port: 4223", "bad": "port: x"}
+    for name, text in texts.items():
+        (tmp_path / f"{name}.conf").write_text(text + "\n")
+
+    def check(name):
+        return run_to_end(["-t", "-c", str(tmp_path / "now.conf"), "--test_reload", str(tmp_path / f"{name}.conf")])
+
+    assert check("debug").returncode == 0
+    assert "can be reloaded" in check("debug").stderr
+    assert check("port").returncode == 3
+    assert "config reload not supported for" in check("port").stderr
+    assert check("bad").returncode == 1
+
+
+def test_plain_passwords_are_noticed(start):
+    warning = "[WRN] Plaintext passwords detected, use nkeys or bcrypt"
+    assert warning in start("authorization { users = [ {user: a, password: b} ] }").log()
+    assert warning not in start("authorization { token: b }").log()
+
+
 def test_routes_need_a_cluster():
     ended = run_to_end(["-p", "-1", "--routes", "nats://127.0.0.1:6222"])
     assert ended.returncode == 1

@@ -37,7 +37,10 @@ class NatsC(Suite):
         env = sandbox.environment(self.work, job.label, job.server, NATS_TEST_SERVER_VERSION=version)
         at_once = AT_ONCE if sandbox.isolated() else 1
         with ThreadPoolExecutor(at_once) as pool:
-            return dict(zip(names, pool.map(lambda name: self.run_one(job, name, env), names)))
+            results = dict(zip(names, pool.map(lambda name: self.run_one(job, name, env), names)))
+        for name in [name for name, result in results.items() if result == FAILED]:
+            results[name] = self.run_one(job, name, env)  # once more and alone: some depend on time
+        return results
 
     def run_one(self, job, name, env):
         """In a copy of the test folder: the tests leave files with fixed names in it."""

@@ -25,13 +25,14 @@ class NatsPy(Suite):
         if version != "True":
             sys.exit("conformance: nats.py's tests need Python 3.13 or newer (python3.13 in PATH)")
         subprocess.run([self.python, "-m", "pip", "install", "--quiet", "pytest", "pytest-asyncio", "pytest-timeout",
-                        "pytest-xdist", "nkeys", "aiohttp", "websockets",
+                        "pytest-xdist", "pytest-rerunfailures", "nkeys", "aiohttp", "websockets",
                         *[str(self.source / package) for package in self.packages]], check=True)
 
     def run(self, job):
         report = self.work / f"{job.name}.xml"
         report.unlink(missing_ok=True)
-        command = [self.python, "-m", "pytest", "tests", "-q", "--timeout", "120", "-o", "asyncio_mode=auto",
+        # Those that fail run once more: some depend on time.
+        command = [self.python, "-m", "pytest", "tests", "-q", "--timeout", "120", "--reruns", "1", "-o", "asyncio_mode=auto",
                    f"--junitxml={report}", *self.parallel.get(job.package, [])]
         if job.expression:
             command += ["-k", job.expression]

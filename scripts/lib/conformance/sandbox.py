@@ -4,6 +4,7 @@ Servers that a failed test leaves running end with it."""
 import os
 import shutil
 import subprocess
+import tempfile
 from functools import cache
 from pathlib import Path
 
@@ -36,10 +37,11 @@ def environment(work, label, server, **more):
 
 
 def run(command, cwd, log, env, timeout=None):
-    """Runs to the end with everything it prints in `log`; the exit code, or None when time was up."""
-    with open(log, "w") as out:
+    """Runs to the end with everything it prints in `log`; the exit code, or None when time was up. Temporary files are
+    its own: process ids, by which servers name theirs, begin anew in every namespace."""
+    with open(log, "w") as out, tempfile.TemporaryDirectory(prefix="conformance-", ignore_cleanup_errors=True) as folder:
         try:
-            return subprocess.run(in_sandbox(command), cwd=cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=env,
-                                  timeout=timeout).returncode
+            return subprocess.run(in_sandbox(command), cwd=cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                                  env={**env, "TMPDIR": folder}, timeout=timeout).returncode
         except subprocess.TimeoutExpired:
             return None

@@ -299,6 +299,29 @@ TEST_F(NkeyTest, AReloadKeepsThemAsLongAsTheirKeyIsThere) {
   EXPECT_FALSE(renewed(before, proof(), make()));
 }
 
+TEST_F(AuthenticatorTest, PlainPasswordsAreNoticed) {
+  auto plain = [&](bool map = false) { return has_plain_passwords(settings, map); };
+  EXPECT_FALSE(plain());
+  settings.user = "ada";
+  settings.password = bcrypt("a");
+  EXPECT_FALSE(plain());
+  settings.password = "a";
+  EXPECT_TRUE(plain());
+  settings = {};
+  settings.token = "t";
+  EXPECT_FALSE(plain());
+  settings = {};
+  add_user("ada", bcrypt("a"));
+  add_user(kKey, "");
+  settings.users.back().nkey = true;
+  EXPECT_FALSE(plain());
+  add_user("CN=bob", "");
+  EXPECT_TRUE(plain());
+  EXPECT_FALSE(plain(true));
+  add_user("eve", "e");
+  EXPECT_TRUE(plain(true));
+}
+
 TEST_F(AuthenticatorTest, ConnectionTypesOfUsers) {
   add_user("ada", "a");
   add_user("bob", "b");

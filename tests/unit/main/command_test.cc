@@ -89,6 +89,23 @@ TEST_F(CommandTest, ConfigurationCheck) {
   EXPECT_EQ(none.exit_code, 1);
 }
 
+TEST_F(CommandTest, CheckOfAReload) {
+  auto check = [&](const char* next) {
+    return printed({"-t", "-c", "good.conf", "--test_reload", next});
+  };
+  Print same = check("good.conf");
+  EXPECT_THAT(same.err, HasSubstr("\nnats-server: configuration file good.conf can be reloaded\n"));
+  EXPECT_EQ(same.exit_code, 0);
+  Print restart = check("warn.conf");
+  EXPECT_THAT(restart.err, HasSubstr("nats-server: config reload not supported for "));
+  EXPECT_EQ(restart.exit_code, 3);
+  EXPECT_EQ(check("bad.conf").exit_code, 1);
+  EXPECT_THAT(check("bad.conf").err, HasSubstr("bad.conf:1:1: "));
+  Print alone = printed({"-c", "good.conf", "--test_reload", "good.conf"});
+  EXPECT_EQ(alone.err, "nats-server: --test_reload can only be used together with -t\n");
+  EXPECT_EQ(alone.exit_code, 1);
+}
+
 TEST_F(CommandTest, BadConfigurationsEndWithOneAndEveryProblem) {
   for (const Arguments& line :
        {Arguments{"-c", "bad.conf"}, {"-t", "-c", "bad.conf"}, {"-p", "1", "--config=bad.conf"}}) {
