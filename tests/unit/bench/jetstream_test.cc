@@ -9,6 +9,7 @@
 
 #include "bench/jetstream/acked_publisher.h"
 #include "bench/jetstream/api.h"
+#include "bench/jetstream/key_watcher.h"
 #include "bench/jetstream/pull_consumer.h"
 #include "tests/unit/bench/tiny_server.h"
 
@@ -173,6 +174,75 @@ TEST(PullConsumer, NoticesFaults) {
     PullServer server(fault);
     PullConsumer consumer(server.port(), {.payload_bytes = 16, .batch = 30});
     EXPECT_THROW(consumer.run(kMessages), std::runtime_error) << static_cast<int>(fault);
+  }
+}
+
+enum class WatchFault { kNone, kSkip, kRepeat, kWrongByte, kRefused };
+
+// Delivers the values an AckedPublisher would have put, the first of them before the consumer's
+// answer, and half of them only when its flow control request has been answered.
+class WatchServer : public TinyServer {
+ public:
+  WatchServer(WatchFault fault, uint64_t keys) : fault_(fault), keys_(keys) { start(); }
+  ~WatchServer() override { stop(); }
+
+ private:
+  void on_publish(const Publish& publish) override {
+    if (publish.subject.rfind("$JS.API.CONSUMER.CREATE.KV_BENCH.watch", 0) == 0) {
+      auto config = nlohmann::json::parse(publish.payload)["config"];
+      EXPECT_EQ(config["deliver_policy"], "last_per_subject");
+      subject_ = config["deliver_subject"];
+      put_values(publish.from, 0, 1);
+      bool refused = fault_ == WatchFault::kRefused;
+      put(publish.from, frame(publish.reply, "2", refused ? R"({"error":{"code":400}})" : "{}"));
+      put_values(publish.from, 1, keys_ / 2);
+      put(publish.from, fmt::format("HMSG {} 1 $JS.FC.x 36 36\r\nNATS/1.0 100 FlowControl Request"
+                                    "\r\n\r\n\r\n",
+                                    subject_));
+    } else if (publish.subject == "$JS.FC.x") {
+      put_values(publish.from, keys_ / 2, keys_);
+    } else {
+      put(publish.from, frame(publish.reply, "2", R"({"success":true})"));
+    }
+  }
+
+  void put_values(int fd, uint64_t from, uint64_t to) {
+    for (uint64_t i = from; i < to; ++i) {
+      bool faulty = i == keys_ / 3;
+      if (faulty && fault_ == WatchFault::kSkip) {
+        continue;
+      }
+      std::string payload(16, faulty && fault_ == WatchFault::kWrongByte ? 'y' : 'x');
+      store_tag(payload.data(), make_tag(0, i));
+      std::string value = fmt::format("MSG $KV.BENCH.{} 1 $JS.ACK.x 16\r\n{}\r\n", i, payload);
+      put(fd, value);
+      if (faulty && fault_ == WatchFault::kRepeat) {
+        put(fd, value);
+      }
+    }
+  }
+
+  WatchFault fault_;
+  uint64_t keys_;
+  std::string subject_;
+};
+
+TEST(KeyWatcher, TakesEveryValueOfEveryWatch) {
+  WatchServer server(WatchFault::kNone, kMessages);
+  KeyWatcher watcher(server.port(), {.payload_bytes = 16});
+  for (int i = 0; i < 2; ++i) {
+    WatchTimes times = watcher.run(kMessages);
+    EXPECT_GT(times.first_to_last.count(), 0);
+    EXPECT_GE(times.whole, times.first_to_last);
+  }
+}
+
+TEST(KeyWatcher, NoticesFaults) {
+  for (WatchFault fault :
+       {WatchFault::kSkip, WatchFault::kRepeat, WatchFault::kWrongByte, WatchFault::kRefused}) {
+    WatchServer server(fault, kMessages);
+    KeyWatcher watcher(server.port(), {.payload_bytes = 16});
+    EXPECT_THROW(watcher.run(kMessages), std::runtime_error) << static_cast<int>(fault);
   }
 }
 
