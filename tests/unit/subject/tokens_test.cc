@@ -69,6 +69,39 @@ TEST(Tokens, Validity) {
   }
 }
 
+bool valid_by_definition(const std::string& subject) {
+  if (subject.find_first_of(" \t\n\r\f") != std::string::npos) return false;
+  std::vector<std::string> all = tokens(subject);
+  for (size_t i = 0; i < all.size(); ++i) {
+    if (all[i].empty() || (all[i] == ">" && i + 1 < all.size())) return false;
+  }
+  return true;
+}
+
+// Validity is looked at eight bytes at a time: every offset, both sides of each limit.
+TEST(Tokens, ValidityDoesNotDependOnWhereAByteStands) {
+  const std::string bytes = ".>* \t\n\r\f\v!/-\x01\x1F\x21=?\x7F\x80\xA0\xAE\xBE\xFF";
+  for (size_t size = 1; size < 40; ++size) {
+    for (size_t at = 0; at < size; ++at) {
+      for (char byte : bytes) {
+        std::string subject(size, 'a');
+        subject[at] = byte;
+        ASSERT_EQ(is_valid_pattern(subject), valid_by_definition(subject)) << subject;
+        subject[(at + 1) % size] = '.';
+        ASSERT_EQ(is_valid_pattern(subject), valid_by_definition(subject)) << subject;
+      }
+    }
+  }
+  std::mt19937 random(1);
+  for (int round = 0; round < 20'000; ++round) {
+    std::string subject;
+    for (size_t i = random() % 30 + 1; i > 0; --i) {
+      subject += random() % 8 == 0 ? bytes[random() % bytes.size()] : 'a';
+    }
+    ASSERT_EQ(is_valid_pattern(subject), valid_by_definition(subject)) << subject;
+  }
+}
+
 TEST(Tokens, HasWildcard) {
   for (const char* subject : {"*", ">", "a.*", "*.a", "a.*.b", "a.>", ">.a", "a*.*", "a.*."}) {
     EXPECT_TRUE(has_wildcard(subject)) << subject;
