@@ -10,6 +10,7 @@
 // Runs on a thread of its own, or step by step in tests.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <memory>
@@ -44,11 +45,14 @@ class Archiver {
   StorageResult<void> collect_expiries(Work& work);
   StorageResult<void> write_index(Work& work);
   StorageResult<void> repeat_words(uint64_t number);
+  StorageResult<void> wait_until_synced();
   StorageResult<void> commit(Work& work);
   StorageResult<void> write_file(const std::string& path, std::string_view bytes);
   StorageResult<std::string> read_record_of(Work& work, const IndexEntry& entry);
   std::shared_ptr<Segment> to_archive(unsigned keep);
   std::shared_ptr<Segment> to_rewrite();
+  StorageResult<void> write_catalog();
+  bool catalog_due() const;
   StorageResult<void> give_back(const std::shared_ptr<Segment>& segment);
   bool give_back_dead();
 
@@ -60,6 +64,7 @@ class Archiver {
   bool work_ = false;
   bool threaded_ = false;
   std::thread thread_;
+  std::chrono::steady_clock::time_point next_catalog_{};
 };
 
 }  // namespace natrix::storage

@@ -19,7 +19,7 @@ struct IndexEntry {
   uint32_t seq_delta = 0;  // above the chunk's base
   SubjectId subject = 0;
   uint32_t offset = 0;  // in the segment
-  uint32_t bytes = 0;   // as counted against limits; the lowest bit of flags says with headers
+  uint32_t bytes = 0;   // as counted against limits
   Nanos time = 0;
   uint32_t next = kNoEntry;  // the next of the same subject in this chunk, removed or not
   uint32_t flags = 0;
@@ -27,6 +27,7 @@ struct IndexEntry {
 inline constexpr uint32_t kEntryHasHeaders = 1;
 inline constexpr uint32_t kEntryExpires = 2;
 inline constexpr uint32_t kEntryRemoved = 4;  // in index files only
+inline constexpr uint32_t kEntryLost = 8;     // counted and listed, but there is no record of it
 
 struct Segment;
 struct SegmentData;

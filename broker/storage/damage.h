@@ -21,13 +21,18 @@ class DamageLog {
   DamageLog(FileSystem& files, std::string directory, std::function<void(const DamageReport&)> tell)
       : files_(files), directory_(std::move(directory)), tell_(std::move(tell)) {}
 
-  // Notes it, tells, and keeps the file. `path` must exist or the report says that it does not.
+  // Notes it, tells, and keeps the file; what has been reported already is not told again. `path`
+  // must exist or the report says that it does not.
   void report(const std::string& path, uint64_t offset, const std::string& what);
   [[nodiscard]] std::vector<DamageReport> reports() const;
   [[nodiscard]] uint64_t count() const { return count_.load(std::memory_order_relaxed); }
 
  private:
   static constexpr size_t kReportsMax = 1000;
+  static constexpr uint64_t kCopyMax = uint64_t{1} << 33;
+
+  void keep(const std::string& path);
+  void copy(const std::string& from, const std::string& to);
 
   FileSystem& files_;
   std::string directory_;

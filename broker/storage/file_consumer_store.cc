@@ -16,13 +16,15 @@ bool take_relative(std::string_view& in, uint64_t& previous) {
 
 }  // namespace
 
-void FileConsumerStore::begin_change(Change change) {
-  if (changes_.size() > kChangesMax) log_changes();
+bool FileConsumerStore::begin_change(Change change) {
+  if (changes_.size() > kChangesMax) stream_.flush_changes();
   if (changes_.empty()) {
     previous_ = {};
-    stream_.consumer_changed();
+    stream_.consumer_changed(*this);
   }
+  if (everything_) return false;
   changes_.push_back(static_cast<char>(change));
+  return true;
 }
 
 void FileConsumerStore::put(uint64_t value, uint64_t& previous) {
@@ -32,7 +34,7 @@ void FileConsumerStore::put(uint64_t value, uint64_t& previous) {
 
 void FileConsumerStore::deliver(SequencePair at, uint32_t deliveries, Nanos time, bool ack_needed) {
   state_.deliver(at, deliveries, time, ack_needed);
-  begin_change(ack_needed ? kDeliver : kDeliverNoAck);
+  if (!begin_change(ack_needed ? kDeliver : kDeliverNoAck)) return;
   put(at.stream, previous_.stream_seq);
   put(at.consumer, previous_.consumer_seq);
   put_varint(changes_, deliveries);
@@ -41,7 +43,7 @@ void FileConsumerStore::deliver(SequencePair at, uint32_t deliveries, Nanos time
 
 bool FileConsumerStore::acknowledge(Seq stream_seq) {
   if (!state_.acknowledge(stream_seq)) return false;
-  begin_change(kAcknowledge);
+  if (!begin_change(kAcknowledge)) return true;
   put(stream_seq, previous_.stream_seq);
   return true;
 }
@@ -49,14 +51,14 @@ bool FileConsumerStore::acknowledge(Seq stream_seq) {
 size_t FileConsumerStore::acknowledge_through(Seq stream_seq) {
   size_t count = state_.acknowledge_through(stream_seq);
   if (count == 0) return 0;
-  begin_change(kAcknowledgeThrough);
+  if (!begin_change(kAcknowledgeThrough)) return count;
   put(stream_seq, previous_.stream_seq);
   return count;
 }
 
 bool FileConsumerStore::touch(Seq stream_seq, Nanos time) {
   if (!state_.touch(stream_seq, time)) return false;
-  begin_change(kTouch);
+  if (!begin_change(kTouch)) return true;
   put(stream_seq, previous_.stream_seq);
   put(static_cast<uint64_t>(time), previous_.time);
   return true;
@@ -64,7 +66,7 @@ bool FileConsumerStore::touch(Seq stream_seq, Nanos time) {
 
 void FileConsumerStore::reset(SequencePair floor) {
   state_.reset(floor);
-  begin_change(kReset);
+  if (!begin_change(kReset)) return;
   put(floor.stream, previous_.stream_seq);
   put(floor.consumer, previous_.consumer_seq);
 }
@@ -85,7 +87,16 @@ Ticket FileConsumerStore::flush() {
   return stream_.barrier();
 }
 
+void FileConsumerStore::hold() {
+  changes_.clear();
+  everything_ = true;
+}
+
 void FileConsumerStore::log_changes() {
+  if (everything_) {
+    log_everything();
+    return;
+  }
   if (changes_.empty()) return;
   std::string body;
   put_varint(body, id_);
@@ -96,13 +107,18 @@ void FileConsumerStore::log_changes() {
 
 Ticket FileConsumerStore::log_everything() {
   changes_.clear();
+  everything_ = false;
   word = stream_.word_segment();
   std::string body;
+  describe(body);
+  return stream_.log_consumer(RecordType::kConsumer, body, Urgency::kNow);
+}
+
+void FileConsumerStore::describe(std::string& body) const {
   put_varint(body, id_);
   put_text(body, name_);
   put_text(body, config_);
   state_.encode(body);
-  return stream_.log_consumer(RecordType::kConsumer, body, Urgency::kNow);
 }
 
 bool FileConsumerStore::read_id(std::string_view& body, uint32_t& id) {
@@ -114,9 +130,10 @@ bool FileConsumerStore::read_id(std::string_view& body, uint32_t& id) {
 
 bool FileConsumerStore::replay_everything(std::string_view body) {
   std::string_view name, config;
-  if (!take_text(body, name) || !take_text(body, config) || !state_.decode(body)) return false;
+  if (!take_text(body, name) || name != name_ || !take_text(body, config)) return false;
+  if (!state_.decode(body)) return false;
   config_ = config;
-  return name == name_;
+  return true;
 }
 
 bool FileConsumerStore::replay_change(std::string_view& in, uint8_t change) {

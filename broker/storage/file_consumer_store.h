@@ -34,8 +34,14 @@ class FileConsumerStore final : public ConsumerStore {
   [[nodiscard]] uint32_t id() const { return id_; }
   // Logs the changes since the last time.
   void log_changes();
+  // Nothing can be logged now: the changes are forgotten, next time everything is said.
+  void hold();
+  // On the stream's list of those that have something to log.
+  bool listed = false;
   // Logs name, configuration and state. Returns the ticket.
   Ticket log_everything();
+  // Body of the record that says everything.
+  void describe(std::string& body) const;
   // The earliest segment that is needed to know this consumer.
   uint64_t word = 0;
 
@@ -56,7 +62,8 @@ class FileConsumerStore final : public ConsumerStore {
   };
   static constexpr size_t kChangesMax = 64 * 1024;
 
-  void begin_change(Change change);
+  // False: changes are not kept, everything will be said.
+  bool begin_change(Change change);
   void put(uint64_t value, uint64_t& previous);
   bool replay_change(std::string_view& in, uint8_t change);
 
@@ -66,6 +73,7 @@ class FileConsumerStore final : public ConsumerStore {
   std::string config_;
   ConsumerState state_;
   std::string changes_;
+  bool everything_ = false;
   // What the numbers in changes_ are relative to.
   struct Previous {
     uint64_t stream_seq = 0, consumer_seq = 0, time = 0;

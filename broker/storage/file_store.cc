@@ -49,7 +49,14 @@ StorageResult<void> FileStore::recover() {
   streams_ = recovery.take_streams();
   next_id_ = recovery.next_stream_id();
   for (auto& [id, stream] : streams_) stream->attach(stream, nullptr, nullptr);
-  return core_.log->open(*start);
+  core_.log->on_writable([this] {
+    for (auto& stream : stream_list()) {
+      stream->run(stream, [stream] { stream->flush_changes(); });
+    }
+  });
+  if (auto opened = core_.log->open(*start); !opened) return opened;
+  for (auto& [id, stream] : streams_) stream->log_restored();
+  return {};
 }
 
 void FileStore::batch_done(std::vector<BatchShare>& shares, const StorageError* error) {
@@ -96,7 +103,9 @@ std::vector<std::shared_ptr<FileStreamStore>> FileStore::stream_list() const {
 std::vector<StreamInfo> FileStore::streams() {
   std::lock_guard lock(mutex_);
   std::map<StreamId, StreamInfo> sorted;
-  for (auto& [id, stream] : streams_) sorted[id] = stream->info();
+  for (auto& [id, stream] : streams_) {
+    if (removing_.count(id) == 0) sorted[id] = stream->info();
+  }
   for (auto& [id, stream] : memory_) sorted[id] = stream.info;
   std::vector<StreamInfo> all;
   for (auto& [id, info] : sorted) all.push_back(std::move(info));
@@ -127,9 +136,10 @@ StreamStore* FileStore::attach(StreamId id, Executor& executor, StreamListener& 
     std::lock_guard lock(mutex_);
     if (auto found = memory_.find(id); found != memory_.end()) return found->second.store.get();
     auto found = streams_.find(id);
-    if (found == streams_.end() || found->second->attached()) return nullptr;
+    if (found == streams_.end() || removing_.count(id) == 1) return nullptr;
     stream = found->second;
   }
+  if (stream->attached()) return nullptr;
   stream->attach(stream, &executor, &listener);
   return stream.get();
 }
@@ -153,23 +163,33 @@ void FileStore::remove(StreamId id, std::function<void(StorageResult<void>)> don
     in_memory = memory_.erase(id) == 1;
     if (auto found = streams_.find(id); found != streams_.end()) {
       stream = found->second;
-      streams_.erase(found);
+      // The archiver counts with it until its removal is in the log.
+      if (!removing_.insert(id).second) stream = nullptr;
     }
   }
   if (stream == nullptr) {
     done(in_memory ? StorageResult<void>() : storage_failure(StorageErrorKind::kNotFound));
     return;
   }
+  stream->run(stream, [this, id, stream, done = std::move(done)] {
+    // What the stream still had to say stands before.
+    stream->flush_changes();
+    log_removal(id, done);
+    stream->drop();
+    std::lock_guard lock(mutex_);
+    streams_.erase(id);
+    removing_.erase(id);
+  });
+}
+
+// Like every removal it stays in force if it cannot be written: then it is said again.
+void FileStore::log_removal(StreamId id, std::function<void(StorageResult<void>)> done) {
   std::string record;
   begin_record(record, RecordType::kStreamRemoved, id);
   finish_record(record, 0, core_.log->salt());
-  stream->run(stream, [this, stream, record, done = std::move(done)] {
-    // What the stream still had to say stands before.
-    stream->flush_changes();
-    core_.log->append(record, [done](const StorageError* error) {
-      done(error == nullptr ? StorageResult<void>() : fail_with(*error));
-    });
-    stream->drop();
+  core_.log->append(record, [this, id, done = std::move(done)](const StorageError* error) {
+    if (done) done(error == nullptr ? StorageResult<void>() : fail_with(*error));
+    if (error != nullptr) log_removal(id, nullptr);
   });
 }
 

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,7 @@ class FileStore final : public Store {
   friend class Recovery;
   FileStore(StoreOptions options, FileSystem& files, Threads threads);
   StorageResult<void> recover();
+  void log_removal(StreamId id, std::function<void(StorageResult<void>)> done);
   void batch_done(std::vector<BatchShare>& shares, const StorageError* error);
   std::vector<std::shared_ptr<FileStreamStore>> stream_list() const;
 
@@ -51,6 +53,7 @@ class FileStore final : public Store {
   StoreCore& core_;
   mutable std::mutex mutex_;  // the maps
   std::map<StreamId, std::shared_ptr<FileStreamStore>> streams_;
+  std::set<StreamId> removing_;
   StreamId next_id_ = 1;
   struct InMemory {
     StreamInfo info;

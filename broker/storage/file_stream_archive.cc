@@ -26,6 +26,13 @@ void FileStreamStore::dropping(Chunk& chunk) {
   share.gone.push_back({chunk.base, chunk.last});
 }
 
+// After a truncation higher sequences may come, so that their coming does not tell that these went.
+void FileStreamStore::cutting(Chunk& chunk, Seq first, Seq last) {
+  Share& share = share_of(chunk.home);
+  if (share.word == 0) share.word = word_segment();
+  share.gone.push_back({first, last});
+}
+
 // The chunk's entries do not count as droppable any more.
 void FileStreamStore::forget_entries(Chunk& chunk) {
   auto found = std::find(droppable_.begin(), droppable_.end(), &chunk);
@@ -40,41 +47,6 @@ void FileStreamStore::keep_entries_within_budget(const Chunk& spare) {
     forget_entries(*oldest);
     std::vector<IndexEntry>().swap(oldest->entries);
   }
-}
-
-bool FileStreamStore::load_entries(Chunk& chunk) {
-  if (chunk.index == nullptr) return false;
-  std::string section(entry_section_bytes(chunk.stored.count), '\0');
-  std::string texts(chunk.stored.names_bytes, '\0');
-  uint64_t salt = core_.log->salt();
-  std::vector<IndexEntry> entries;
-  std::vector<std::string_view> names;
-  File& file = *chunk.index->file;
-  auto got = file.read(chunk.stored.entries, section.data(), section.size());
-  auto more = file.read(chunk.stored.names, texts.data(), texts.size());
-  if (!got || !more) return false;
-  if (!read_entries(section, salt, entries) || entries.size() < chunk.count ||
-      !read_names(texts, chunk.stored, salt, names)) {
-    core_.damage.report(chunk.index->path, chunk.stored.entries, "damaged index entries");
-    return false;
-  }
-  entries.resize(chunk.count);
-  std::vector<SubjectId> ids;
-  for (std::string_view name : names) ids.push_back(index_.subjects().find(name));
-  for (uint32_t at = 0; at < chunk.count; ++at) {
-    IndexEntry& entry = entries[at];
-    if ((entry.flags & kEntryRemoved) != 0) {
-      if (chunk.removed.empty()) chunk.removed.resize(chunk.count);
-      chunk.removed[at] = true;
-    }
-    entry.subject = entry.subject < ids.size() ? ids[entry.subject] : kNoSubject;
-    if (entry.next >= chunk.count) entry.next = kNoEntry;
-  }
-  chunk.entries = std::move(entries);
-  core_.index_memory.fetch_add(chunk.entries.size() * sizeof(IndexEntry));
-  droppable_.push_back(&chunk);
-  keep_entries_within_budget(chunk);
-  return true;
 }
 
 // --- archiving ----------------------------------------------------------------------------------
@@ -104,17 +76,18 @@ class LocalSubjects {
 
 }  // namespace
 
-void FileStreamStore::copy_chunks(const Segment& segment, std::vector<ChunkCopy>& out) {
-  if (shares_.find(segment.number) == shares_.end()) return;
+bool FileStreamStore::copy_chunks(const Segment& segment, std::vector<ChunkCopy>& out) {
+  // Whatever these copies do not have any more is in the log before they count.
+  flush_changes();
+  if (shares_.find(segment.number) == shares_.end()) return true;
   if (open_segment_ != nullptr && open_segment_->number == segment.number) {
     open_segment_ = nullptr;  // its last chunk is complete
     index_.seal();
   }
   for (StreamIndex::Slot& slot : index_.slots()) {
     Chunk* chunk = slot.chunk.get();
-    if (chunk == nullptr || chunk->home->number != segment.number || !index_.ensure(*chunk)) {
-      continue;
-    }
+    if (chunk == nullptr || chunk->home->number != segment.number) continue;
+    if (!index_.ensure(*chunk)) return !index_.take_failure();
     ChunkCopy copy;
     copy.uid = chunk->uid;
     copy.number = chunk->number;
@@ -141,15 +114,16 @@ void FileStreamStore::copy_chunks(const Segment& segment, std::vector<ChunkCopy>
     }
     out.push_back(std::move(copy));
   }
+  return true;
 }
 
-void FileStreamStore::repeat_words(uint64_t number) {
+bool FileStreamStore::repeat_words(uint64_t number) {
   flush_changes();
   if (description_word_ <= number) log_description();
   for (auto& [name, consumer] : consumers_) {
     if (consumer->word <= number) consumer->log_everything();
   }
-  say_gone(number);
+  return say_gone(number);
 }
 
 namespace {
@@ -172,13 +146,28 @@ void subtract(std::vector<SeqRange>& ranges, Seq first, Seq last) {
 
 // Says again what is gone of the segments up to `through` and of those about which it was last said
 // in one of them.
-void FileStreamStore::say_gone(uint64_t through) {
+bool FileStreamStore::say_gone(uint64_t through) {
   std::map<uint64_t, std::vector<SeqRange>> gone;
   for (auto& [number, share] : shares_) {
     if (number != through && (share.word == 0 || share.word > through)) continue;
     std::erase_if(share.gone, [this](SeqRange r) { return r.last < index_.first_seq(); });
     gone[number] = share.gone;
   }
+  if (!collect_gone(gone)) return false;
+  for (auto& [number, ranges] : gone) {
+    shares_[number].word = 0;
+    if (ranges.empty()) continue;
+    shares_[number].word = word_segment();
+    std::string body;
+    put_varint(body, number);
+    put_ranges(body, ranges);
+    log_record(RecordType::kGone, body, Urgency::kLazy);
+  }
+  return true;
+}
+
+// Adds to the ranges of every segment that is asked for what its chunks know to be removed.
+bool FileStreamStore::collect_gone(std::map<uint64_t, std::vector<SeqRange>>& gone) {
   // After a truncation the same sequences may have come again in the same segment.
   for (StreamIndex::Slot& slot : index_.slots()) {
     if (slot.chunk == nullptr) continue;
@@ -191,7 +180,8 @@ void FileStreamStore::say_gone(uint64_t through) {
     Chunk* chunk = slot.chunk.get();
     if (chunk == nullptr || chunk->removed.empty()) continue;
     auto wanted = gone.find(chunk->home->number);
-    if (wanted == gone.end() || !index_.ensure(*chunk)) continue;
+    if (wanted == gone.end()) continue;
+    if (!index_.ensure(*chunk)) return !index_.take_failure();
     for (uint32_t at = 0; at < chunk->count; ++at) {
       Seq seq = chunk->base + chunk->entries[at].seq_delta;
       if (!chunk->is_removed(at) || seq < index_.first_seq()) continue;
@@ -203,15 +193,7 @@ void FileStreamStore::say_gone(uint64_t through) {
       }
     }
   }
-  for (auto& [number, ranges] : gone) {
-    shares_[number].word = 0;
-    if (ranges.empty()) continue;
-    shares_[number].word = word_segment();
-    std::string body;
-    put_varint(body, number);
-    put_ranges(body, ranges);
-    log_record(RecordType::kGone, body, Urgency::kLazy);
-  }
+  return true;
 }
 
 void FileStreamStore::install(const std::shared_ptr<Segment>& segment,
@@ -251,6 +233,7 @@ void FileStreamStore::erase_copies(const std::shared_ptr<Segment>& segment, cons
     uint32_t at = copy.places[i];
     if (chunk != nullptr && at < chunk->count && !chunk->is_removed(at)) continue;
     const IndexEntry& entry = copy.chunk.entries[i];
+    if ((entry.flags & kEntryLost) != 0) continue;
     core_.log->erase_after({segment, data, entry.offset, record_bytes(entry)});
   }
 }

@@ -94,6 +94,7 @@ bool FileStreamStore::replay_consumer(const Record& record) {
   uint32_t id = 0;
   if (!FileConsumerStore::read_id(body, id)) return false;
   next_consumer_ = std::max(next_consumer_, id + 1);
+  if (record.type == RecordType::kConsumerRemoved) removed_consumers_.insert(id);
   auto known = consumers_by_id_.find(id);
   if (record.type == RecordType::kConsumerRemoved) {
     if (known == consumers_by_id_.end()) return true;
@@ -110,6 +111,7 @@ bool FileStreamStore::replay_consumer(const Record& record) {
     std::string_view rest = body, name;
     if (!take_text(rest, name)) return false;
     auto& made = consumers_[std::string(name)];
+    // Of the same name, made again: the removal of the first one is damaged.
     if (made != nullptr) consumers_by_id_.erase(made->id());
     made = std::make_unique<FileConsumerStore>(*this, id, name, "");
     known = consumers_by_id_.emplace(id, made.get()).first;
@@ -117,6 +119,21 @@ bool FileStreamStore::replay_consumer(const Record& record) {
   known->second->word = replaying_;
   return known->second->replay_everything(body);
 }
+
+namespace {
+
+Seq first_live(const IndexedChunk& chunk) {
+  size_t place = 0;
+  while (place < chunk.removed.size() && chunk.removed[place]) ++place;
+  Seq seq = chunk.base + place;
+  for (const SeqRange& gap : chunk.gaps) {
+    if (gap.first > seq) break;
+    seq += gap.last - gap.first + 1;
+  }
+  return seq;
+}
+
+}  // namespace
 
 void FileStreamStore::adopt(const std::shared_ptr<Segment>& segment, const IndexedChunk& from) {
   replaying_ = segment->number;
@@ -135,15 +152,15 @@ void FileStreamStore::adopt(const std::shared_ptr<Segment>& segment, const Index
   chunk->index = segment->index();
   chunk->uid = core_.next_chunk.fetch_add(1, std::memory_order_relaxed);
   chunk->stored = from.stored;
+  chunk->removed = from.removed;
   segment->live_bytes.fetch_add(static_cast<int64_t>(from.record_bytes));
   share_of(segment);
-  Chunk& adopted = index_.adopt(std::move(chunk));
+  Chunk& adopted = index_.adopt(std::move(chunk), first_live(from));
   for (const IndexedSubject& subject : from.subjects) {
     if (subject.count == 0) continue;
     index_.adopt_subject(adopted, subject.name, subject.count, subject.first, subject.last,
                          subject.first_seq, subject.last_seq);
   }
-  if (from.live < from.count && index_.ensure(adopted)) index_.settle_first();
   for (const Expiry& expiry : from.expiries) index_.add_expiry(expiry.time, expiry.seq);
   open_segment_ = nullptr;
 }
@@ -170,7 +187,32 @@ void FileStreamStore::lose_beyond(const std::shared_ptr<Segment>& segment, uint6
   for (Seq seq : lost) index_.remove(seq);
 }
 
+void FileStreamStore::replay_catalog(const Record& record, bool described) {
+  auto nowhere = std::make_shared<Segment>(0);
+  std::string_view body = record.body;
+  Position position;
+  uint32_t id = 0;
+  if (record.type == RecordType::kStream && !described) {
+    restored_ = replay(nowhere, 0, record);
+  } else if (record.type == RecordType::kPosition && take_position(body, position)) {
+    // May be older than what was read: only ever upwards.
+    index_.restore_position(position.first, position.last, 0);
+  } else if (record.type == RecordType::kConsumer && FileConsumerStore::read_id(body, id)) {
+    if (consumers_by_id_.count(id) == 1 || removed_consumers_.count(id) == 1) return;
+    std::string_view name;
+    if (!take_text(body, name) || consumers_.find(name) != consumers_.end()) return;
+    if (replay_consumer(record)) restored_ = true;
+  }
+}
+
+void FileStreamStore::log_restored() {
+  if (!std::exchange(restored_, false)) return;
+  log_description();
+  for (auto& [name, consumer] : consumers_) consumer->log_everything();
+}
+
 void FileStreamStore::end_replay() {
+  removed_consumers_.clear();
   replaying_ = 0;
   open_segment_ = nullptr;
   index_.seal();

@@ -123,15 +123,25 @@ void FileStreamStore::note_write(const std::shared_ptr<Segment>& segment) {
   share_of(segment);
 }
 
+// Everything about a message that does not depend on where it is.
+IndexEntry FileStreamStore::entry_of(const MessageFields& m) {
+  IndexEntry entry;
+  entry.bytes = static_cast<uint32_t>(
+      file_message_bytes(m.subject.size(), m.headers.size(), m.payload.size()));
+  entry.time = m.time;
+  entry.flags = (m.headers.empty() ? 0 : kEntryHasHeaders) | (m.expires != 0 ? kEntryExpires : 0);
+  return entry;
+}
+
 void FileStreamStore::index_message(const std::shared_ptr<Segment>& segment, uint32_t offset,
                                     const MessageFields& m) {
   note_write(segment);
-  size_t bytes = file_message_bytes(m.subject.size(), m.headers.size(), m.payload.size());
+  IndexEntry entry = entry_of(m);
   StreamIndex::Place place = index_.append({.seq = m.seq,
                                             .subject = m.subject,
-                                            .bytes = static_cast<uint32_t>(bytes),
+                                            .bytes = entry.bytes,
                                             .offset = offset,
-                                            .flags = m.headers.empty() ? 0 : kEntryHasHeaders,
+                                            .flags = entry.flags,
                                             .time = m.time,
                                             .expires = m.expires});
   if (place.at == 0) {
@@ -173,7 +183,14 @@ LogPlace FileStreamStore::log_record(RecordType type, std::string_view body, Urg
   record.append(body);
   finish_record(record, 0, core_.log->salt());
   auto place = core_.log->append(record, self_, ++ticket_, false, urgency);
-  if (!place) return {};  // closing: nobody waits any more
+  if (!place) {
+    // Closing: nobody waits any more. Otherwise an earlier batch has failed and undo() is about to
+    // say it again, in order.
+    if (place.error().kind != StorageErrorKind::kClosed) {
+      unsynced_.push_back({ticket_, std::move(record)});
+    }
+    return {};
+  }
   unsynced_.push_back({ticket_, std::move(record)});
   return *place;
 }
@@ -197,7 +214,10 @@ void FileStreamStore::schedule_flush() {
   });
 }
 
-void FileStreamStore::consumer_changed() {
+void FileStreamStore::consumer_changed(FileConsumerStore& consumer) {
+  if (consumer.listed) return;
+  consumer.listed = true;
+  changed_.push_back(&consumer);
   schedule_flush();
 }
 
@@ -211,8 +231,17 @@ void FileStreamStore::flush_removals() {
 
 void FileStreamStore::flush_changes() {
   flush_scheduled_ = false;
+  if (!core_.log->writable()) {
+    for (FileConsumerStore* consumer : changed_) consumer->hold();
+    return;
+  }
   flush_removals();
-  for (auto& [name, consumer] : consumers_) consumer->log_changes();
+  std::vector<FileConsumerStore*> changed = std::move(changed_);
+  changed_.clear();
+  for (FileConsumerStore* consumer : changed) {
+    consumer->listed = false;
+    consumer->log_changes();
+  }
 }
 
 void FileStreamStore::log_remove(StreamIndex::Place place) {
@@ -221,7 +250,7 @@ void FileStreamStore::log_remove(StreamIndex::Place place) {
     removals_.back().last = seq;
     return;
   }
-  if (removals_.size() == kRemovalsMax) flush_removals();
+  if (removals_.size() >= kRemovalsMax && core_.log->writable()) flush_removals();
   removals_.push_back({seq, seq});
   schedule_flush();
 }
@@ -246,10 +275,13 @@ void FileStreamStore::log_bulk(Bulk what, Seq seq) {
 }
 
 StorageResult<void> FileStreamStore::writable() {
-  return {};  // removals are always taken: they are what makes room on a full disk
+  // Removals are taken while the disk refuses: they are what makes room.
+  if (core_.log->has_room()) return {};
+  return storage_failure(StorageErrorKind::kBusy, "too much waits to be written");
 }
 
 StorageResult<Ticket> FileStreamStore::skip(Seq through) {
+  if (auto ready = writable(); !ready) return fail_with(ready.error());
   if (through > index_.last_seq()) {
     flush_changes();
     std::string body;
@@ -266,15 +298,19 @@ StorageResult<Removed> FileStreamStore::remove(Seq seq, Erase erase) {
   if (!place) return storage_failure(StorageErrorKind::kNotFound);
   Removed removed{1, place.entry().bytes, 0};
   std::shared_ptr<Segment> home = place.chunk->home;
-  std::shared_ptr<SegmentData> data =
-      place.chunk->data != nullptr ? place.chunk->data : home->data();
+  std::shared_ptr<SegmentData> data = data_of(*place.chunk);
+  bool lost = (place.entry().flags & kEntryLost) != 0;
   uint32_t offset = place.entry().offset;
   uint32_t length = record_bytes(place.entry());
   log_remove(place);
   index_.remove(place);
-  if (erase == Erase::kOverwrite) {
+  if (erase == Erase::kOverwrite && !lost) {
     flush_changes();
     std::string body;
+    // The message itself will not be there any more to say that its sequence has been given out.
+    put_varint(body, index_.last_seq());
+    log_record(RecordType::kSkip, body, Urgency::kNow);
+    body.clear();
     put_varint(body, home->number);
     put_varint(body, offset);
     put_varint(body, length);
@@ -292,7 +328,7 @@ StorageResult<Removed> FileStreamStore::remove(Seq seq, Erase erase) {
 Ticket FileStreamStore::barrier() {
   flush_changes();
   if (ticket_ > synced_) core_.log->hurry();
-  return ticket_;
+  return ticket_ + (holding() ? 1 : 0);
 }
 
 Seq FileStreamStore::last_synced() const {
@@ -301,7 +337,7 @@ Seq FileStreamStore::last_synced() const {
 
 void FileStreamStore::batch_done(Ticket first, Ticket last, const StorageError* error) {
   if (error != nullptr) {
-    undo(first, last);
+    undo(first);
     if (listener_ != nullptr) listener_->on_failed(first, *error);
     return;
   }
@@ -311,8 +347,9 @@ void FileStreamStore::batch_done(Ticket first, Ticket last, const StorageError* 
   if (listener_ != nullptr) listener_->on_synced(last);
 }
 
-// The tickets were not synced: appends are taken back, everything else is said again.
-void FileStreamStore::undo(Ticket first, Ticket last) {
+// Nothing from the ticket on was synced, or taken since: appends are taken back, everything else is
+// said again.
+void FileStreamStore::undo(Ticket first) {
   auto failed = std::find_if(in_flight_.begin(), in_flight_.end(),
                              [first](const InFlight& f) { return f.ticket >= first; });
   if (failed != in_flight_.end()) {
@@ -320,18 +357,18 @@ void FileStreamStore::undo(Ticket first, Ticket last) {
     in_flight_.erase(failed, in_flight_.end());
   }
   open_segment_ = nullptr;
-  std::vector<std::string> again;
-  for (Unsynced& record : unsynced_) {
-    if (record.ticket >= first && record.ticket <= last) again.push_back(std::move(record.record));
-  }
-  std::erase_if(unsynced_, [&](const Unsynced& record) {
-    return record.ticket >= first && record.ticket <= last;
-  });
+  auto from = std::find_if(unsynced_.begin(), unsynced_.end(),
+                           [first](const Unsynced& u) { return u.ticket >= first; });
+  std::deque<Unsynced> again(std::make_move_iterator(from),
+                             std::make_move_iterator(unsynced_.end()));
+  unsynced_.erase(from, unsynced_.end());
   clear_failure();
-  for (std::string& record : again) {
-    repeat_effect(record);
-    auto place = core_.log->append(record, self_, ++ticket_, false, Urgency::kLazy);
-    if (place) unsynced_.push_back({ticket_, std::move(record)});
+  for (Unsynced& one : again) {
+    repeat_effect(one.record);
+    auto place = core_.log->append(one.record, self_, ++ticket_, false, Urgency::kLazy);
+    if (place || place.error().kind != StorageErrorKind::kClosed) {
+      unsynced_.push_back({ticket_, std::move(one.record)});
+    }
   }
 }
 
@@ -348,7 +385,7 @@ void FileStreamStore::repeat_effect(std::string_view bytes) {
 // --- reading -------------------------------------------------------------------------------------
 
 StorageError FileStreamStore::damaged(const Chunk& chunk, uint32_t offset, const char* what) {
-  std::shared_ptr<SegmentData> data = chunk.data != nullptr ? chunk.data : chunk.home->data();
+  std::shared_ptr<SegmentData> data = data_of(chunk);
   std::string path = data == nullptr ? "a segment not yet made" : data->path;
   core_.damage.report(path, offset, what);
   return {StorageErrorKind::kDamaged, fmt::format("{} at {}: {}", path, offset, what)};
@@ -383,6 +420,9 @@ StorageResult<StoredMessage> FileStreamStore::load(Seq seq) {
   if (!place) return storage_failure(StorageErrorKind::kNotFound);
   const Chunk& chunk = *place.chunk;
   uint32_t offset = place.entry().offset;
+  if ((place.entry().flags & kEntryLost) != 0) {
+    return fail_with(damaged(chunk, offset, "the message is not in the file any more"));
+  }
   auto bytes = read_bytes(chunk, offset, record_bytes(place.entry()));
   if (!bytes) {
     if (bytes.error().kind != StorageErrorKind::kDamaged) return fail_with(bytes.error());
@@ -422,11 +462,13 @@ StorageResult<ConsumerStore*> FileStreamStore::consumer(std::string_view name,
     made = std::make_unique<MemoryConsumerStore>(name, config);
     return static_cast<ConsumerStore*>(made.get());
   }
+  if (auto ready = writable(); !ready) return fail_with(ready.error());
   uint32_t id = next_consumer_++;
   auto& made = consumers_[std::string(name)];
   made = std::make_unique<FileConsumerStore>(*this, id, name, config);
   consumers_by_id_[id] = made.get();
   made->log_everything();
+  core_.catalog_stale.store(true);
   return static_cast<ConsumerStore*>(made.get());
 }
 
@@ -456,28 +498,56 @@ StorageResult<Ticket> FileStreamStore::remove_consumer(std::string_view name) {
   std::string body;
   put_varint(body, found->second->id());
   log_record(RecordType::kConsumerRemoved, body, Urgency::kNow);
+  std::erase(changed_, found->second.get());
   consumers_by_id_.erase(found->second->id());
   consumers_.erase(found);
+  core_.catalog_stale.store(true);
   return ticket_;
 }
 
 StorageResult<Ticket> FileStreamStore::set_config(std::string_view config) {
+  if (auto ready = writable(); !ready) return fail_with(ready.error());
   info_.config = config;
   log_description();
+  core_.catalog_stale.store(true);
   return ticket_;
 }
 
 void FileStreamStore::log_description() {
   flush_changes();
   description_word_ = word_segment();
+  log_record(RecordType::kStream, stream_body(), Urgency::kNow);
+  log_record(RecordType::kPosition, position_body(), Urgency::kNow);
+}
+
+std::string FileStreamStore::stream_body() const {
   std::string body;
   put_text(body, info_.account);
   put_text(body, info_.name);
   put_text(body, info_.config);
-  log_record(RecordType::kStream, body, Urgency::kNow);
-  body.clear();
+  return body;
+}
+
+std::string FileStreamStore::position_body() const {
+  std::string body;
   put_position(body, {index_.first_seq(), index_.last_seq(), index_.state().last_time});
-  log_record(RecordType::kPosition, body, Urgency::kNow);
+  return body;
+}
+
+uint32_t FileStreamStore::describe(std::string& out) {
+  auto put = [&](RecordType type, std::string_view body) {
+    size_t start = begin_record(out, type, info_.id);
+    out.append(body);
+    finish_record(out, start, core_.log->salt());
+  };
+  put(RecordType::kStream, stream_body());
+  put(RecordType::kPosition, position_body());
+  for (auto& [name, consumer] : consumers_) {
+    std::string body;
+    consumer->describe(body);
+    put(RecordType::kConsumer, body);
+  }
+  return static_cast<uint32_t>(2 + consumers_.size());
 }
 
 uint64_t FileStreamStore::word_segment() const {
@@ -487,19 +557,26 @@ uint64_t FileStreamStore::word_segment() const {
 void FileStreamStore::drop() {
   removals_.clear();
   index_.clear();
+  changed_.clear();
   consumers_.clear();
   consumers_by_id_.clear();
-  leave();
+  core_.catalog_stale.store(true);
+  executor_ = nullptr;
+  listener_ = nullptr;
+  self_ = nullptr;
+  ++epoch_;
 }
 
 void FileStreamStore::silence() {
   flush_changes();
+  std::lock_guard lock(turn_);
   executor_ = nullptr;
   listener_ = nullptr;
   ++epoch_;
 }
 
 void FileStreamStore::leave() {
+  std::lock_guard lock(turn_);
   executor_ = nullptr;
   listener_ = nullptr;
   self_ = nullptr;

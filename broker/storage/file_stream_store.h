@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -35,6 +36,7 @@ struct StoreCore {
   std::atomic<uint64_t> read_memory{0};
   std::atomic<uint64_t> archive_bytes{0};  // written to indexes and rewritten segments
   std::atomic<uint64_t> next_chunk{1};
+  std::atomic<bool> catalog_stale{true};  // a stream or a consumer has come, gone or changed
 };
 
 // A copy of a chunk for the archiver.
@@ -71,7 +73,7 @@ class FileStreamStore final : public IndexedStreamStore, public LogClient, publi
   // Logs a record of a consumer; `body` behind the header.
   Ticket log_consumer(RecordType type, std::string_view body, Urgency urgency);
   // The consumer has changes to log at the end of the turn.
-  void consumer_changed();
+  void consumer_changed(FileConsumerStore& consumer);
   // Not behind the segment where what is being said now will stand.
   [[nodiscard]] uint64_t word_segment() const;
 
@@ -96,10 +98,14 @@ class FileStreamStore final : public IndexedStreamStore, public LogClient, publi
   // Null once the stream has been removed.
   [[nodiscard]] std::shared_ptr<FileStreamStore> self() const;
   void batch_done(Ticket first, Ticket last, const StorageError* error);
-  // Everything that is not in the log yet goes there.
+  // Everything that is not in the log yet goes there, unless the disk refuses: then it is kept, in
+  // bounded form, until the disk does not.
   void flush_changes();
   // The record that says the stream exists.
   void log_description();
+  // Appends the records that say everything about stream and consumers but the messages; returns
+  // how many.
+  uint32_t describe(std::string& out);
   // The stream is removed: nothing in it is alive any more.
   void drop();
   // The store closes, in two steps: listeners hear no more; the stream says no more.
@@ -111,6 +117,10 @@ class FileStreamStore final : public IndexedStreamStore, public LogClient, publi
   // --- recovery (file_stream_replay.cc) --------------------------------------------------------
   // `segment`: where the record is. False: it makes no sense.
   bool replay(const std::shared_ptr<Segment>& segment, uint64_t offset, const Record& record);
+  // A record of the catalog, used where the log is damaged: fills in what is not known.
+  void replay_catalog(const Record& record, bool described);
+  // After replay_catalog: says in the log what came from there.
+  void log_restored();
   void adopt(const std::shared_ptr<Segment>& segment, const IndexedChunk& chunk);
   // The part of the segment's data from `data_bytes` on is gone.
   void lose_beyond(const std::shared_ptr<Segment>& segment, uint64_t data_bytes);
@@ -118,9 +128,11 @@ class FileStreamStore final : public IndexedStreamStore, public LogClient, publi
   void end_replay();
 
   // --- archiving (file_stream_archive.cc), on the stream's thread ------------------------------
-  void copy_chunks(const Segment& segment, std::vector<ChunkCopy>& out);
+  // False: part of the stream's index cannot be read.
+  bool copy_chunks(const Segment& segment, std::vector<ChunkCopy>& out);
   // Repeats whatever about the stream, other than messages, was last said in segment `number`.
-  void repeat_words(uint64_t number);
+  // False: part of the stream's index cannot be read.
+  bool repeat_words(uint64_t number);
   // The chunks stand in `index` as `copies` say and, unless null, their records in `rewritten`.
   // `erasures` is what the segment had counted when the copies were made.
   void install(const std::shared_ptr<Segment>& segment, const std::vector<ChunkCopy>& copies,
@@ -135,7 +147,7 @@ class FileStreamStore final : public IndexedStreamStore, public LogClient, publi
     // The earliest segment that has something to say about removals in this one which its index
     // does not know; 0: none.
     uint64_t word = 0;
-    std::vector<SeqRange> gone;  // chunks of which nothing is left
+    std::vector<SeqRange> gone;  // chunks of which nothing is left, and what was truncated
   };
   struct InFlight {
     Ticket ticket = 0;
@@ -151,6 +163,7 @@ class FileStreamStore final : public IndexedStreamStore, public LogClient, publi
   bool load_entries(Chunk& chunk) override;
   void removing(Chunk& chunk, uint32_t at) override;
   void dropping(Chunk& chunk) override;
+  void cutting(Chunk& chunk, Seq first, Seq last) override;
   // IndexedStreamStore
   StorageResult<void> writable() override;
   void log_remove(StreamIndex::Place place) override;
@@ -162,15 +175,27 @@ class FileStreamStore final : public IndexedStreamStore, public LogClient, publi
   void flush_removals();
   void note_write(const std::shared_ptr<Segment>& segment);
   Share& share_of(const std::shared_ptr<Segment>& segment);
+  static IndexEntry entry_of(const MessageFields& message);
   void index_message(const std::shared_ptr<Segment>& segment, uint32_t offset,
                      const MessageFields& message);
-  void undo(Ticket first, Ticket last);
+  void undo(Ticket first);
+  [[nodiscard]] bool holding() const { return !removals_.empty() || !changed_.empty(); }
+  std::string stream_body() const;
+  std::string position_body() const;
   bool replay_ranges(const Record& record, std::string_view body, uint64_t only_segment);
   bool replay_consumer(const Record& record);
   void remove_live(SeqRange range, uint64_t only_segment);
   StorageError damaged(const Chunk& chunk, uint32_t offset, const char* what);
   void keep_entries_within_budget(const Chunk& spare);
-  void say_gone(uint64_t through);
+  bool say_gone(uint64_t through);
+  bool collect_gone(std::map<uint64_t, std::vector<SeqRange>>& gone);
+  bool read_stored(Chunk& chunk, std::vector<IndexEntry>& entries);
+  bool rebuild_entries(Chunk& chunk);
+  bool place_entries(Chunk& chunk, std::vector<IndexEntry> found);
+  bool sequences_of(const Chunk& chunk, std::vector<Seq>& sequences);
+  std::shared_ptr<SegmentData> data_of(const Chunk& chunk) const {
+    return chunk.data != nullptr ? chunk.data : chunk.home->data();
+  }
   void forget_entries(Chunk& chunk);
   void erase_copies(const std::shared_ptr<Segment>& segment, const ChunkCopy& copy,
                     const Chunk* chunk, const std::shared_ptr<SegmentData>& data);
@@ -210,7 +235,10 @@ class FileStreamStore final : public IndexedStreamStore, public LogClient, publi
   std::map<std::string, std::unique_ptr<MemoryConsumerStore>, std::less<>> memory_consumers_;
   std::map<uint32_t, FileConsumerStore*> consumers_by_id_;
   uint32_t next_consumer_ = 1;
-  std::vector<Chunk*> droppable_;  // chunks with entries that an index file has too
+  std::vector<FileConsumerStore*> changed_;  // have something to log
+  std::set<uint32_t> removed_consumers_;     // while replaying
+  bool restored_ = false;                    // from the catalog
+  std::vector<Chunk*> droppable_;            // chunks with entries that an index file has too
 };
 
 }  // namespace natrix::storage

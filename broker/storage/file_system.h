@@ -37,10 +37,11 @@ class FileSystem {
   virtual StorageResult<std::shared_ptr<File>> open(const std::string& path, Mode mode) = 0;
   // Names in a directory, sorted, without "." and "..".
   virtual StorageResult<std::vector<std::string>> list(const std::string& directory) = 0;
+  // With all above it; what is made is synced.
   virtual StorageResult<void> make_directories(const std::string& path) = 0;
   virtual StorageResult<void> remove(const std::string& path) = 0;
   virtual StorageResult<void> rename(const std::string& from, const std::string& to) = 0;
-  // A second name for the same bytes.
+  // A second name for the same bytes. kInvalid: the name is taken.
   virtual StorageResult<void> link(const std::string& from, const std::string& to) = 0;
   // Names made, changed and removed in the directory before are synced.
   virtual StorageResult<void> sync_directory(const std::string& path) = 0;

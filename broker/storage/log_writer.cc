@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
+#include <unordered_map>
 
 #include "broker/base/assert.h"
 
@@ -36,7 +38,13 @@ StorageResult<void> LogWriter::open(const Start& start) {
   previous_end_ = start.previous_end;
   last_sync_ = Clock::now();
   begin_batch(segments_.add(start.segment), kSegmentHeaderBytes);
-  return enter_segment(open_.segment);
+  StorageResult<void> entered = enter_segment(open_.segment);
+  if (entered || entered.error().kind != StorageErrorKind::kFull) return entered;
+  // What is there can be read; the writer tries again.
+  writable_ = false;
+  last_error_ = entered.error();
+  metric_writable_.store(false, std::memory_order_relaxed);
+  return {};
 }
 
 // --- taking records ------------------------------------------------------------------------
@@ -69,10 +77,9 @@ StorageResult<LogPlace> LogWriter::append(std::string_view record,
                                           bool is_message, Urgency urgency) {
   std::lock_guard lock(mutex_);
   if (stopping_) return storage_failure(StorageErrorKind::kClosed, "the store is closing");
+  if (client->failed_.load(std::memory_order_acquire)) return fail_with(last_error_);
   if (is_message) {
-    if (!writable_ || client->failed_.load(std::memory_order_acquire)) {
-      return fail_with(last_error_);
-    }
+    if (!writable_) return fail_with(last_error_);
     size_t buffered = open_.bytes.size() + flight_.bytes.size() + record.size();
     if (buffered > options_.buffered_bytes_max) {
       return storage_failure(StorageErrorKind::kBusy, "too much waits to be written");
@@ -161,7 +168,7 @@ bool LogWriter::commit(bool all, bool marker) {
   metric_batches_.fetch_add(1, std::memory_order_relaxed);
   metric_records_.fetch_add(flight_.records, std::memory_order_relaxed);
   metric_bytes_.fetch_add(flight_.bytes.size(), std::memory_order_relaxed);
-  marked_ = marker;
+  marked_ = marker && flight_.records == 0;
   Batch batch;
   {
     std::lock_guard lock(mutex_);
@@ -176,10 +183,14 @@ bool LogWriter::commit(bool all, bool marker) {
 StorageResult<void> LogWriter::write_batch() {
   if (flight_.segment != current_) {
     // A later segment may only exist when all before is synced.
-    if (synced_batch_ != batch_) {
-      if (auto done = sync(); !done) return done;
-    }
+    if (auto done = sync_if_needed(); !done) return done;
     if (auto made = enter_segment(flight_.segment); !made) return made;
+  }
+  // A message that is overwritten must stand in a frame of which a later one says that it was
+  // synced: if the power goes meanwhile, what is found is damage of one record and not the end of
+  // the log.
+  if (!flight_.erasures.empty()) {
+    if (auto done = sync_if_needed(); !done) return done;
   }
   FrameHeader header;
   header.length = static_cast<uint32_t>(flight_.bytes.size() - kFrameHeaderBytes);
@@ -205,6 +216,10 @@ StorageResult<void> LogWriter::write_batch() {
   return {};
 }
 
+StorageResult<void> LogWriter::sync_if_needed() {
+  return synced_batch_ == batch_ ? StorageResult<void>() : sync();
+}
+
 StorageResult<void> LogWriter::sync() {
   auto begin = Clock::now();
   auto done = file_->sync();
@@ -225,7 +240,7 @@ StorageResult<void> LogWriter::sync() {
 }
 
 StorageResult<void> LogWriter::enter_segment(const std::shared_ptr<Segment>& segment) {
-  if (current_ != nullptr) previous_end_ = end_;
+  if (current_ != nullptr && current_->number != segment->number) previous_end_ = end_;
   if (segment->data() == nullptr) {
     if (auto made = make_file(*segment); !made) return made;
   }
@@ -264,9 +279,7 @@ StorageResult<void> LogWriter::make_file(Segment& segment) {
 }
 
 StorageResult<void> LogWriter::run_erasures() {
-  if (synced_batch_ != batch_) {
-    if (auto done = sync(); !done) return done;
-  }
+  if (auto done = sync_if_needed(); !done) return done;
   for (const Erasure& erasure : flight_.erasures) {
     std::shared_ptr<File> file =
         (erasure.data != nullptr ? erasure.data : erasure.segment->data())->file;
@@ -291,14 +304,31 @@ void LogWriter::fail_everything(const StorageError& error) {
     for (Batch* batch : {&failed, &later}) {
       for (BatchShare& share : batch->shares) share.client->failed_.store(true);
     }
-    // Where the log goes on: behind the last segment that exists.
-    begin_batch(segments_.add(current_->number + 1), kSegmentHeaderBytes);
+    // Where the log goes on: behind the last segment that exists. One in which nothing was written
+    // successfully is made anew instead, or a disk that stays full would fill with empty ones.
+    bool unused = end_ == kSegmentHeaderBytes;
+    begin_batch(segments_.add(current_->number + (unused ? 0 : 1)), kSegmentHeaderBytes);
     metric_buffered_.store(0, std::memory_order_relaxed);
+    metric_writable_.store(false, std::memory_order_relaxed);
   }
   metric_failed_.fetch_add(1, std::memory_order_relaxed);
-  metric_writable_.store(false, std::memory_order_relaxed);
+  merge(failed, later);
   finish(failed, &error);
-  finish(later, &error);
+}
+
+// A client hears once of all that failed.
+void LogWriter::merge(Batch& into, Batch& later) {
+  std::unordered_map<LogClient*, size_t> known;
+  for (size_t i = 0; i < into.shares.size(); ++i) known[into.shares[i].client.get()] = i;
+  for (BatchShare& share : later.shares) {
+    auto found = known.find(share.client.get());
+    if (found == known.end()) {
+      into.shares.push_back(std::move(share));
+    } else {
+      into.shares[found->second].last = share.last;
+    }
+  }
+  std::move(later.done.begin(), later.done.end(), std::back_inserter(into.done));
 }
 
 // Whether the disk takes writes; after a failure tries to begin a new segment.
@@ -310,14 +340,17 @@ bool LogWriter::probe() {
     next = open_.segment;
   }
   StorageResult<void> made = enter_segment(next);
-  std::lock_guard lock(mutex_);
-  if (!made) {
-    last_error_ = made.error();
-    return false;
+  {
+    std::lock_guard lock(mutex_);
+    if (!made) {
+      last_error_ = made.error();
+      return false;
+    }
+    synced_batch_ = batch_;
+    writable_ = true;
+    metric_writable_.store(true, std::memory_order_relaxed);
   }
-  synced_batch_ = batch_;
-  writable_ = true;
-  metric_writable_.store(true, std::memory_order_relaxed);
+  if (writable_again_) writable_again_();
   return true;
 }
 

@@ -67,6 +67,9 @@ class LogWriter {
             DamageLog& damage, BatchHandler handler);
   ~LogWriter();
 
+  // Called on the writer's thread when the disk takes writes again after a failure.
+  void on_writable(std::function<void()> tell) { writable_again_ = std::move(tell); }
+
   // Before anything else: where recovery found the end.
   struct Start {
     uint64_t salt = 0;
@@ -76,12 +79,12 @@ class LogWriter {
   };
   // For reading records before the log is open.
   void set_salt(uint64_t salt) { salt_ = salt; }
-  // Makes the first segment.
+  // Makes the first segment. On a full disk the log is open and refuses messages.
   StorageResult<void> open(const Start& start);
 
-  // A record made with the store's salt. `is_message`: refused while the disk refuses, and beyond
-  // buffered_bytes_max; other records are taken always. The shared client is told when its ticket
-  // is decided.
+  // A record made with the store's salt. Nothing is taken of a client that has not dealt with a
+  // failed batch yet. `is_message`: refused while the disk refuses, and beyond buffered_bytes_max;
+  // other records are taken. The shared client is told when its ticket is decided.
   StorageResult<LogPlace> append(std::string_view record, const std::shared_ptr<LogClient>& client,
                                  Ticket ticket, bool is_message, Urgency urgency);
   // A record of nobody's; `done` on the writer's thread.
@@ -113,6 +116,12 @@ class LogWriter {
   void stop();
 
   [[nodiscard]] uint64_t salt() const { return salt_; }
+  // The last write succeeded.
+  [[nodiscard]] bool writable() const { return metric_writable_.load(std::memory_order_relaxed); }
+  // Less is buffered than allowed.
+  [[nodiscard]] bool has_room() const {
+    return metric_buffered_.load(std::memory_order_relaxed) < options_.buffered_bytes_max;
+  }
   // The segment where the next record goes.
   [[nodiscard]] uint64_t head() const { return head_.load(std::memory_order_acquire); }
   // Every segment below `number` is complete and synced.
@@ -140,10 +149,12 @@ class LogWriter {
   bool commit(bool all, bool marker);
   StorageResult<void> write_batch();
   StorageResult<void> sync();
+  StorageResult<void> sync_if_needed();
   StorageResult<void> enter_segment(const std::shared_ptr<Segment>& segment);
   StorageResult<void> make_file(Segment& segment);
   StorageResult<void> run_erasures();
   void fail_everything(const StorageError& error);
+  static void merge(Batch& into, Batch& later);
   void finish(Batch& batch, const StorageError* error);
   bool probe();
   void run();
@@ -154,6 +165,7 @@ class LogWriter {
   const StoreOptions& options_;
   DamageLog& damage_;
   BatchHandler handler_;
+  std::function<void()> writable_again_;
   uint64_t salt_ = 0;
 
   std::mutex mutex_;

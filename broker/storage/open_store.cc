@@ -1,3 +1,4 @@
+#include "broker/storage/file_store.h"
 #include "broker/storage/memory_store.h"
 #include "broker/storage/store.h"
 
@@ -5,7 +6,9 @@ namespace natrix::storage {
 
 StorageResult<std::unique_ptr<Store>> open_store(StoreOptions options) {
   if (options.directory.empty()) return std::unique_ptr<Store>(std::make_unique<MemoryStore>());
-  return storage_failure(StorageErrorKind::kInvalid, "stores on disk are not there yet");
+  auto store = FileStore::open(std::move(options), posix_file_system(), FileStore::Threads::kOwn);
+  if (!store) return fail_with(store.error());
+  return std::unique_ptr<Store>(std::move(*store));
 }
 
 }  // namespace natrix::storage

@@ -98,9 +98,19 @@ class PosixFileSystem final : public FileSystem {
   }
 
   StorageResult<void> make_directories(const std::string& path) override {
-    std::error_code error;
-    std::filesystem::create_directories(path, error);
-    if (error) return failure("cannot make directory", path, error.value());
+    std::filesystem::path whole = std::filesystem::path(path).lexically_normal();
+    std::filesystem::path made;
+    for (const std::filesystem::path& part : whole) {
+      std::filesystem::path above = made.empty() ? std::filesystem::path(".") : made;
+      made /= part;
+      if (part.empty() || part == "/") continue;
+      if (::mkdir(made.c_str(), 0750) == 0) {
+        // A name that was made is lost with the power unless the folder it is in is synced.
+        if (auto synced = sync_directory(above.string()); !synced) return synced;
+      } else if (errno != EEXIST) {
+        return failure("cannot make directory", made.string(), errno);
+      }
+    }
     return {};
   }
 
@@ -115,9 +125,10 @@ class PosixFileSystem final : public FileSystem {
   }
 
   StorageResult<void> link(const std::string& from, const std::string& to) override {
-    if (::link(from.c_str(), to.c_str()) != 0 && errno != EEXIST) {
-      return failure("cannot link", from, errno);
-    }
+    if (::link(from.c_str(), to.c_str()) == 0) return {};
+    int error = errno;
+    if (error == EEXIST) return storage_failure(StorageErrorKind::kInvalid, to + " exists");
+    return failure("cannot link", from, error);
     return {};
   }
 

@@ -17,6 +17,7 @@ constexpr uint64_t kSegmentBytesMax = uint64_t{1} << 33;
 
 StorageResult<LogWriter::Start> Recovery::run() {
   if (auto listed = list(); !listed) return fail_with(listed.error());
+  if (auto known = check_versions(); !known) return fail_with(known.error());
   find_salt();
   core_.log->set_salt(salt_);
   remove_leftovers();
@@ -24,6 +25,8 @@ StorageResult<LogWriter::Start> Recovery::run() {
     if (number <= archived_) adopt_archived(number, found);
   }
   replay_all();
+  report_faults();
+  consult_catalog();
   drop_unknown();
   for (auto& [id, stream] : streams_) stream->end_replay();
   LogWriter::Start start;
@@ -165,6 +168,10 @@ bool Recovery::adopt_index(const std::shared_ptr<Segment>& segment, const std::s
                         there ? segment->size.load() : 0,
                         there ? "the file is cut short" : "the file is missing");
   }
+  if (there && segment->size.load() > header.data_bytes) {
+    segment->size.store(header.data_bytes);
+    segment->written.store(header.data_bytes);
+  }
   for (const IndexedChunk& chunk : chunks) {
     if (there) {
       stream(chunk.stream)->adopt(segment, chunk);
@@ -183,8 +190,10 @@ bool Recovery::adopt_index(const std::shared_ptr<Segment>& segment, const std::s
 void Recovery::rebuild(const std::shared_ptr<Segment>& segment, Found& found) {
   damaged_ = true;
   if (found.generations.empty()) return;
-  uint32_t generation = *found.generations.rbegin();
+  // If a newer one exists beside it, it may not be complete.
+  uint32_t generation = *found.generations.begin();
   if (!open_data(segment, generation)) return;
+  segment->reindex.store(true);
   std::string path = segment->data()->path;
   auto bytes = read_file(core_.files, path, kSegmentBytesMax);
   if (!bytes) return;
@@ -193,7 +202,7 @@ void Recovery::rebuild(const std::shared_ptr<Segment>& segment, Found& found) {
         if (record.type != RecordType::kMessage) return;
         stream(record.stream)->replay(segment, offset, record);
       });
-  report_faults(path, walk.faults);
+  faults_[{segment->number, path}] = walk.faults;
   for (auto& [id, stream] : streams_) stream->end_replay();
 }
 
@@ -255,7 +264,7 @@ std::optional<uint64_t> Recovery::replay_one(uint64_t number, std::optional<uint
     damaged_ = true;
     core_.damage.report(path, 0, "damaged segment header");
   }
-  report_faults(path, walk.faults);
+  faults_[{number, path}] = walk.faults;
   if (walk.torn != 0) keep_tail(path, std::string_view(*bytes).substr(walk.end));
   segment->size.store(walk.end);
   return walk.end;
@@ -272,14 +281,61 @@ void Recovery::keep_tail(const std::string& path, std::string_view tail) {
   if (file) (void)(*file)->write(0, tail);
 }
 
-void Recovery::report_faults(const std::string& path, const std::vector<SegmentFault>& faults) {
-  uint64_t number = last_number_;
-  for (const SegmentFault& fault : faults) {
-    // A message that was being overwritten when the process ended is nobody's loss.
-    if (erased_.count({number, fault.offset}) == 1) continue;
-    damaged_ = true;
-    core_.damage.report(path, fault.offset, fault.what);
+void Recovery::report_faults() {
+  for (auto& [where, faults] : faults_) {
+    for (const SegmentFault& fault : faults) {
+      // Messages that were being overwritten when the process ended are nobody's loss. The record
+      // that says so may stand in a later segment.
+      uint64_t at = fault.offset;
+      for (auto e = erased_.find({where.first, at});
+           at < fault.offset + fault.length && e != erased_.end();
+           e = erased_.find({where.first, at})) {
+        at += e->second;
+      }
+      if (at >= fault.offset + fault.length) continue;
+      damaged_ = true;
+      core_.damage.report(where.second, fault.offset, fault.what);
+    }
   }
+}
+
+// Descriptions, consumers and positions that are damaged in the log.
+void Recovery::consult_catalog() {
+  auto bytes = read_file(core_.files, core_.segments.catalog_path(), kSegmentBytesMax);
+  if (!bytes) return;
+  SegmentHeader header;
+  bool intact = decode(*bytes, header) && header.salt == salt_;
+  SegmentWalk walk =
+      walk_segment(*bytes, salt_, bytes->size(), [&](uint64_t, const Record& record) {
+        if (!damaged_) return;
+        bool known = streams_.count(record.stream) == 1;
+        if (record.stream == 0 || removed_.count(record.stream) == 1) return;
+        if (!known && record.type != RecordType::kStream) return;
+        bool described = described_.count(record.stream) == 1;
+        if (!known && described) return;
+        stream(record.stream)->replay_catalog(record, described);
+        if (record.type == RecordType::kStream) described_.insert(record.stream);
+      });
+  if (!intact || !walk.faults.empty()) {
+    core_.damage.report(core_.segments.catalog_path(),
+                        walk.faults.empty() ? 0 : walk.faults[0].offset, "damaged catalog");
+  }
+}
+
+// A file of a later version, or with features this one does not know, must not be taken for damage.
+StorageResult<void> Recovery::check_versions() {
+  for (auto& [number, found] : found_) {
+    for (uint32_t generation : found.generations) {
+      auto header = read_header(number, generation);
+      if (!header || (header->version == kFormatVersion && header->flags == 0)) continue;
+      return storage_failure(
+          StorageErrorKind::kInvalid,
+          fmt::format("{} has format version {} with flags {:#x}, this server knows version {}",
+                      core_.segments.data_path(number, generation), header->version, header->flags,
+                      kFormatVersion));
+    }
+  }
+  return {};
 }
 
 std::shared_ptr<FileStreamStore>& Recovery::stream(StreamId id) {
@@ -299,6 +355,7 @@ void Recovery::apply(const std::shared_ptr<Segment>& segment, uint64_t offset,
   if (record.type == RecordType::kStreamRemoved) {
     highest_id_ = std::max(highest_id_, record.stream);
     described_.erase(record.stream);
+    removed_.insert(record.stream);
     if (auto found = streams_.find(record.stream); found != streams_.end()) {
       found->second->drop();
       streams_.erase(found);
@@ -307,8 +364,10 @@ void Recovery::apply(const std::shared_ptr<Segment>& segment, uint64_t offset,
   }
   if (record.type == RecordType::kErase) {
     std::string_view body = record.body;
-    uint64_t number = 0, at = 0;
-    if (take_varint(body, number) && take_varint(body, at)) erased_.insert({number, at});
+    uint64_t number = 0, at = 0, length = 0;
+    if (take_varint(body, number) && take_varint(body, at) && take_varint(body, length)) {
+      erased_[{number, at}] = length;
+    }
     return;
   }
   if (record.type == RecordType::kStream) described_.insert(record.stream);

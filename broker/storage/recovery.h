@@ -41,7 +41,9 @@ class Recovery {
   bool never_used(uint64_t number);
   std::optional<uint64_t> replay_one(uint64_t number, std::optional<uint64_t> known_end);
   void apply(const std::shared_ptr<Segment>& segment, uint64_t offset, const Record& record);
-  void report_faults(const std::string& path, const std::vector<SegmentFault>& faults);
+  void report_faults();
+  void consult_catalog();
+  StorageResult<void> check_versions();
   void keep_tail(const std::string& path, std::string_view tail);
   std::optional<SegmentHeader> read_header(uint64_t number, uint32_t generation);
   std::shared_ptr<FileStreamStore>& stream(StreamId id);
@@ -56,7 +58,9 @@ class Recovery {
   std::map<StreamId, std::shared_ptr<FileStreamStore>> streams_;
   std::set<StreamId> described_;
   StreamId highest_id_ = 0;
-  std::set<std::pair<uint64_t, uint64_t>> erased_;  // segment, offset
+  std::map<std::pair<uint64_t, uint64_t>, uint64_t> erased_;  // segment, offset: length
+  std::map<std::pair<uint64_t, std::string>, std::vector<SegmentFault>> faults_;
+  std::set<StreamId> removed_;
   uint64_t last_batch_ = 0;
   uint64_t last_number_ = 0;
   uint64_t last_end_ = 0;

@@ -60,6 +60,76 @@ bool take_subject(std::string_view& in, const IndexedChunk& chunk, IndexedSubjec
   return true;
 }
 
+// Ranges of small numbers: distance from the end of the last, length - 1.
+class RangeWriter {
+ public:
+  void add(uint64_t first, uint64_t last) {
+    put_varint(text_, first - end_);
+    put_varint(text_, last - first);
+    end_ = last + 1;
+    ++count_;
+  }
+  void put(std::string& out) const {
+    put_varint(out, count_);
+    out.append(text_);
+  }
+
+ private:
+  std::string text_;
+  uint64_t end_ = 0;
+  uint64_t count_ = 0;
+};
+
+void put_gaps_and_removed(std::string& out, const IndexedChunk& chunk) {
+  RangeWriter gaps, removed;
+  uint64_t expected = 0;
+  for (const IndexEntry& entry : chunk.entries) {
+    if (entry.seq_delta > expected) gaps.add(expected, entry.seq_delta - 1);
+    expected = uint64_t{entry.seq_delta} + 1;
+  }
+  for (size_t at = 0; at < chunk.entries.size(); ++at) {
+    if ((chunk.entries[at].flags & kEntryRemoved) == 0) continue;
+    size_t first = at;
+    while (at + 1 < chunk.entries.size() && (chunk.entries[at + 1].flags & kEntryRemoved) != 0)
+      ++at;
+    removed.add(first, at);
+  }
+  gaps.put(out);
+  removed.put(out);
+}
+
+// Calls add(first, last); false: malformed, not below `limit`, or more than `most` ranges. `sum` is
+// how many numbers they hold.
+template <class F>
+bool take_small_ranges(std::string_view& in, uint64_t limit, uint64_t most, uint64_t& sum,
+                       F&& add) {
+  uint64_t count = 0, end = 0;
+  sum = 0;
+  if (!take_varint(in, count) || count > most) return false;
+  for (uint64_t i = 0; i < count; ++i) {
+    uint64_t distance = 0, length = 0;
+    if (!take_varint(in, distance) || !take_varint(in, length)) return false;
+    if (distance >= limit - end || length >= limit - end - distance) return false;
+    add(end + distance, end + distance + length);
+    end += distance + length + 1;
+    sum += length + 1;
+  }
+  return true;
+}
+
+bool take_gaps_and_removed(std::string_view& in, IndexedChunk& chunk) {
+  uint64_t span = chunk.last - chunk.base + 1, missing = 0, removed = 0;
+  bool taken = take_small_ranges(in, span, chunk.count, missing, [&](uint64_t a, uint64_t b) {
+    chunk.gaps.push_back({chunk.base + a, chunk.base + b});
+  });
+  if (!taken || missing != span - chunk.count) return false;
+  taken = take_small_ranges(in, chunk.count, chunk.count, removed, [&](uint64_t a, uint64_t b) {
+    if (chunk.removed.empty()) chunk.removed.resize(chunk.count);
+    for (; a <= b; ++a) chunk.removed[a] = true;
+  });
+  return taken && removed == chunk.count - chunk.live;
+}
+
 void put_chunk(std::string& out, uint64_t summary_at, uint64_t salt, IndexedChunk& chunk) {
   put_varint(out, chunk.stream);
   put_varint(out, chunk.base);
@@ -71,6 +141,7 @@ void put_chunk(std::string& out, uint64_t summary_at, uint64_t salt, IndexedChun
   put_varint(out, zigzag(chunk.first_time));
   put_varint(out, zigzag(chunk.last_time));
   put_varint(out, chunk.stored.entries);
+  put_gaps_and_removed(out, chunk);
   put_varint(out, chunk.expiries.size());
   for (const Expiry& expiry : chunk.expiries) {
     put_varint(out, expiry.seq - chunk.base);
@@ -120,7 +191,9 @@ bool take_expiries(std::string_view& in, IndexedChunk& chunk) {
 bool take_chunk(std::string_view& in, const char* start, const IndexHeader& header,
                 IndexedChunk& chunk) {
   uint64_t subjects = 0;
-  if (!take_numbers(in, chunk) || !take_expiries(in, chunk)) return false;
+  if (!take_numbers(in, chunk) || !take_gaps_and_removed(in, chunk) || !take_expiries(in, chunk)) {
+    return false;
+  }
   const char* names = in.data();
   if (!take_varint(in, subjects) || subjects > chunk.count) return false;
   uint64_t live = 0;

@@ -46,6 +46,9 @@ struct IndexedChunk {
   Nanos first_time = 0;
   Nanos last_time = 0;
   std::vector<IndexEntry> entries;  // subjects: places in `subjects`. Not filled by read_summary.
+  // What the entries say too, so that opening need not read them. Only filled by read_summary.
+  std::vector<SeqRange> gaps;  // sequences between base and last that have no entry
+  std::vector<bool> removed;   // by place; empty: none
   std::vector<IndexedSubject> subjects;
   std::vector<Expiry> expiries;
   Chunk::Stored stored;  // filled by both

@@ -48,6 +48,10 @@ struct Segment {
   }
   [[nodiscard]] std::shared_ptr<SegmentData> index() const { return std::atomic_load(&index_); }
   void set_index(std::shared_ptr<SegmentData> i) { std::atomic_store(&index_, std::move(i)); }
+  // Its index is damaged or missing and shall be written anew.
+  std::atomic<bool> reindex{false};
+  // Something in it could not be read when it was to be rewritten: it stays as it is.
+  std::atomic<bool> stuck{false};
   // Counts messages overwritten in it.
   std::atomic<uint64_t> erasures{0};
   uint32_t generation = 0;  // counts rewrites; archiver and recovery only
@@ -71,6 +75,7 @@ class SegmentTable {
   [[nodiscard]] const std::string& directory() const { return directory_; }
   [[nodiscard]] std::string data_path(uint64_t number, uint32_t generation) const;
   [[nodiscard]] std::string index_path(uint64_t number) const;
+  [[nodiscard]] std::string catalog_path() const { return directory_ + "/catalog"; }
   // What a file name in the directory stands for; false: not one of ours.
   enum class Kind : uint8_t { kData, kIndex, kTemporary };
   static bool parse(const std::string& name, Kind& kind, uint64_t& number, uint32_t& generation);

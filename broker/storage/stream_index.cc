@@ -93,6 +93,7 @@ void StreamIndex::remove(Place place) {
   bytes_ -= bytes;
   if (!chunk.bodies.empty()) chunk.bodies[place.at] = nullptr;
   if (chunk.live == 0) {
+    bytes_ -= chunk.bytes;  // of messages that were lost to damage, sizes and all
     bool open = chunk.number + 1 == next_number_;
     if (open) seal();
     if (owner_ != nullptr) owner_->dropping(chunk);
@@ -165,6 +166,7 @@ void StreamIndex::truncate(Seq last) {
     Chunk& chunk = *slots_.back().chunk;
     if (ensure(chunk)) {
       uint32_t keep = position(chunk, last + 1);
+      if (owner_ != nullptr) owner_->cutting(chunk, last + 1, chunk.last);
       chunk.entries.resize(keep);
       if (!chunk.removed.empty()) chunk.removed.resize(keep);
       if (!chunk.bodies.empty()) chunk.bodies.resize(keep);
@@ -233,10 +235,10 @@ std::optional<Expiry> StreamIndex::next_expiry() {
   return std::nullopt;
 }
 
-Chunk& StreamIndex::adopt(std::unique_ptr<Chunk> chunk) {
+Chunk& StreamIndex::adopt(std::unique_ptr<Chunk> chunk, Seq first_live) {
   NATRIX_ASSERT(chunk->base > last_seq_, "chunks are loaded in order");
   chunk->number = next_number_++;
-  if (messages_ == 0) first_seq_ = chunk->base;
+  if (messages_ == 0) first_seq_ = first_live;
   messages_ += chunk->live;
   bytes_ += chunk->bytes;
   last_seq_ = chunk->last;
@@ -304,6 +306,56 @@ void StreamIndex::rebuild_postings(Chunk& chunk) {
       chunk.entries[posting.last].next = at;
     }
     posting.last = at;
+  }
+}
+
+bool StreamIndex::settle_entries(Chunk& chunk) {
+  std::vector<uint32_t> found(subjects_.ids_end());
+  std::vector<uint32_t> lost;
+  for (uint32_t at = 0; at < chunk.count; ++at) {
+    if (chunk.is_removed(at)) continue;
+    SubjectId id = chunk.entries[at].subject;
+    if (id == kNoSubject) {
+      lost.push_back(at);
+    } else {
+      ++found[id];
+    }
+  }
+  std::vector<SubjectId> owners;  // one for every lost message that is not somebody's first or last
+  for (SubjectId id = 0; id < found.size(); ++id) {
+    if (subjects_[id].count == 0) continue;
+    Posting* posting = subjects_[id].postings.from(chunk.number);
+    bool here = posting != subjects_[id].postings.end() && posting->chunk == chunk.number;
+    if (found[id] > (here ? posting->count : 0)) return false;
+    if (!here) continue;
+    uint32_t missing = posting->count - found[id];
+    for (uint32_t end : {posting->first, posting->last}) {
+      if (end >= chunk.count || chunk.is_removed(end)) return false;
+      if (chunk.entries[end].subject == id) continue;
+      if (chunk.entries[end].subject != kNoSubject || missing-- == 0) return false;
+      chunk.entries[end].subject = id;
+    }
+    owners.insert(owners.end(), missing, id);
+  }
+  for (uint32_t at : lost) {
+    if (chunk.entries[at].subject != kNoSubject) continue;
+    if (owners.empty()) return false;
+    chunk.entries[at].subject = owners.back();
+    owners.pop_back();
+  }
+  tie_chains(chunk);
+  return owners.empty();
+}
+
+// Every live entry points to the next of its subject.
+void StreamIndex::tie_chains(Chunk& chunk) {
+  std::vector<uint32_t> last(subjects_.ids_end(), kNoEntry);
+  for (uint32_t at = 0; at < chunk.count; ++at) {
+    chunk.entries[at].next = kNoEntry;
+    if (chunk.is_removed(at)) continue;
+    uint32_t& previous = last[chunk.entries[at].subject];
+    if (previous != kNoEntry) chunk.entries[previous].next = at;
+    previous = at;
   }
 }
 

@@ -32,6 +32,8 @@ class ChunkOwner {
   virtual void removing(Chunk& chunk, uint32_t at) = 0;
   // The chunk is about to go; what is live in it goes with it.
   virtual void dropping(Chunk& chunk) = 0;
+  // Removed entries with these sequences are about to be cut off the chunk's end.
+  virtual void cutting(Chunk& chunk, Seq first, Seq last) = 0;
 };
 
 class StreamIndex {
@@ -105,16 +107,18 @@ class StreamIndex {
   std::deque<Slot>& slots() { return slots_; }
   Chunk* chunk(uint32_t number);
   // Adds a chunk behind the last, as loaded from an index file: its subjects are added by
-  // add_subject. `base` must be above all there is.
-  Chunk& adopt(std::unique_ptr<Chunk> chunk);
-  // After loading: the first sequence is that of the first entry that is not removed.
-  void settle_first() { advance_first(first_seq_); }
+  // adopt_subject. `base` must be above all there is; `first_live` is its first message.
+  Chunk& adopt(std::unique_ptr<Chunk> chunk, Seq first_live);
   SubjectId adopt_subject(const Chunk& chunk, std::string_view name, uint32_t count, uint32_t first,
                           uint32_t last, Seq first_seq, Seq last_seq);
   // Keeps of a chunk's entries those at `places` (ascending, all live ones among them), with new
   // offsets in the same order.
   void compact_chunk(Chunk& chunk, const std::vector<uint32_t>& places,
                      const std::vector<uint32_t>& offsets);
+  // The chunk's entries have been made anew from its messages, kNoSubject where a message is lost:
+  // those get the subjects that miss a message, and the chains are tied again. False: the messages
+  // do not fit what is known of the chunk.
+  bool settle_entries(Chunk& chunk);
   // Entries present or brought back; false: cannot be read.
   bool ensure(Chunk& chunk);
   // True once after a question could not be answered completely for want of entries.
@@ -145,6 +149,7 @@ class StreamIndex {
   uint64_t count_last_per_subject(const Filter& filter, Seq from);
   uint64_t matching_from(const Filter& filter, Seq from);
   void rebuild_postings(Chunk& chunk);
+  void tie_chains(Chunk& chunk);
   void trim_expiries();
 
   ChunkOwner* owner_ = nullptr;

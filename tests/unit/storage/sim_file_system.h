@@ -96,7 +96,10 @@ class SimFileSystem final : public FileSystem {
     auto found = names_.find(from);
     if (found == names_.end()) return storage_failure(StorageErrorKind::kNotFound, from);
     if (!step()) return dead();
-    if (names_.emplace(to, found->second).second) undo_.push_back(names_before(to, nullptr));
+    if (!names_.emplace(to, found->second).second) {
+      return storage_failure(StorageErrorKind::kInvalid, to + " exists");
+    }
+    undo_.push_back(names_before(to, nullptr));
     return {};
   }
   StorageResult<void> sync_directory(const std::string&) override {

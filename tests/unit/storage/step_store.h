@@ -76,12 +76,15 @@ struct StepStore {
     store = std::move(*opened);
     return true;
   }
+  // Attached once, made if it is not there.
   StreamStore* stream(const std::string& name = "S", Seq first_seq = 1) {
+    StreamStore*& known = attached[name];
+    if (known != nullptr) return known;
     for (const StreamInfo& info : store->streams()) {
-      if (info.name == name) return store->attach(info.id, executor, listener);
+      if (info.name == name) return known = store->attach(info.id, executor, listener);
     }
     auto id = store->create({0, "A", name, "config", false}, first_seq);
-    return store->attach(*id, executor, listener);
+    return known = store->attach(*id, executor, listener);
   }
   void commit() {
     executor.run();
@@ -99,6 +102,7 @@ struct StepStore {
     executor.run();
     store.reset();
     executor.run();
+    attached.clear();
   }
 
   SimFileSystem& fs;
@@ -106,6 +110,7 @@ struct StepStore {
   QueueExecutor executor;
   RecordingListener listener;
   std::unique_ptr<FileStore> store;
+  std::map<std::string, StreamStore*> attached;
   StorageError error;
 };
 
