@@ -29,7 +29,7 @@ class Message:
 
     def status(self):
         """The three digits behind NATS/1.0, or an empty string."""
-        return self.headers[9:12].decode().strip() if self.headers else ""
+        return self.headers[9:12].decode() if self.headers[8:9] == b" " else ""
 
     def header(self, name):
         for line in self.headers.split(CRLF)[1:]:

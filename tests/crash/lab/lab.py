@@ -8,7 +8,7 @@ import time
 from . import damage
 from .check import KINDS, Check, Findings, StreamGone
 from .client import ApiError, Client, Lost
-from .faults import FAULTS, Unwell, describe_cut
+from .faults import FAULTS, Unwell
 from .load import Load, drain
 from .server import DidNotStart, Server
 from .setup import Expectations, create_all
@@ -38,6 +38,7 @@ class Lab:
         self.conflicts = []
         self.expected_then = b""
         self.saved = 0
+        self.log_of_damage = ""
         self.note = ""  # what the fault under way did
 
     # --- the server
@@ -48,7 +49,7 @@ class Lab:
         self.start_s.append(await self.server.start())
 
     async def begin_anew(self):
-        """An empty store with new streams, all of it on disk."""
+        """An empty store with new streams."""
         if self.server.process and self.server.process.returncode is None:
             await self.server.kill()
         self.acked += self.expected.acked
@@ -63,9 +64,8 @@ class Lab:
             await create_all(client, self.expected)
         finally:
             client.close()
-        # A server that answers before its changes are on disk is found out by young streams; that the
-        # streams of the load are there is what everything else stands on.
-        await self.disk.order("sync")
+        if self.options.settle:
+            await self.disk.order("sync")
 
     async def check(self, findings):
         client = await Client.connect(self.server.port)
@@ -145,22 +145,26 @@ class Lab:
         await self.check(findings)
 
     async def damage(self, dice, findings):
-        """The messages that it costs are counted apart; wrong bytes and a server that does not start
-        are failures as ever. Ends with a new store."""
-        async with Load(self.server.port, self.expected, dice.getrandbits(48), self.conflicts.append,
-                        self.options.rate) as load:
-            await asyncio.sleep(dice.uniform(0.5, 1.5))
-            await self.server.kill()
-        text = describe_cut(await self.disk.cut(dice.getrandbits(48)))
+        """The messages that it costs are counted apart; wrong bytes, a server that does not start and
+        losses afterwards are failures as ever. Ends with a new store."""
+        for _ in range(dice.randrange(4)):  # so that there are files of every age
+            await self.some_load(dice, 0.2, 1.0)
+            await self.start()
+            await self.check(findings)
+        await self.some_load(dice, 0.5, 1.5)
         files = self.disk.files()
         name, what = damage.do_damage(self.disk.root, files, dice)
         await self.disk.order("sync")
-        self.note = f"{name}: {what}; {text}"
+        self.note = f"{name}: {what}"
         self.by_damage["files"] += 1
         await self.start()
         seen = Findings()
         try:
-            await self.check(seen)
+            try:
+                await self.check(seen)
+            finally:
+                self.log_of_damage = self.server.log_of_this_start()
+            await self.after_damage(dice, findings)
         except StreamGone as error:
             self.by_damage["streams gone"] += 1
             self.note += f"; stream {error} gone"
@@ -171,13 +175,30 @@ class Lab:
         for line in seen.texts:
             if "not the bytes that were sent" in line:
                 findings.add("wrong", line)
-        told = name.rpartition("/")[2] in self.server.log_of_this_start()
+        told = name.rpartition("/")[2] in self.log_of_damage
         if lost and not told:
             self.by_damage["silent"] += 1
             if self.options.strict and not damage.is_youngest(name, files):
                 raise Unwell(f"{lost} lost, and no line of the log names {name}")
         self.note += f"; {lost} lost, {'reported' if told else 'not reported'}"
         await self.begin_anew()
+
+    async def some_load(self, dice, least_s, most_s):
+        """Ends with a power cut; the server is down."""
+        async with Load(self.server.port, self.expected, dice.getrandbits(48), self.conflicts.append,
+                        self.options.rate) as load:
+            await asyncio.sleep(dice.uniform(least_s, most_s))
+            await self.server.kill()
+        await self.disk.cut(dice.getrandbits(48))
+
+    async def after_damage(self, dice, findings):
+        """What is written after damage was found is as safe as ever, and what was left stays. What was
+        confirmed before may have been forgotten with the damage."""
+        for consumer in self.expected.consumers.values():
+            consumer.confirmed.clear()
+        await self.some_load(dice, 0.2, 0.8)
+        await self.start()
+        await self.check(findings)
 
     async def drain(self, when):
         """Everything that is there has to reach the consumers."""

@@ -120,7 +120,7 @@ class Load:
             answer = await self.client.request(f"$KV.B.{key}", payload(key, number, self.size("KV")),
                                                ANSWER_TIMEOUT_S)
             body = json.loads(answer.data or b"{}")
-            if "seq" in body:
+            if body.get("seq") and "error" not in body:
                 keys.on_acked(key, number, body["seq"])
                 self.acked_now += 1
             else:
@@ -214,7 +214,7 @@ class Load:
         record["maybe"].add(number)
         message = await self.client.request(f"{name}.x", payload(name, number, 50), ANSWER_TIMEOUT_S)
         answer = json.loads(message.data or b"{}")
-        if "seq" in answer:
+        if answer.get("seq") and "error" not in answer:
             record["maybe"].discard(number)
             record["messages"][answer["seq"]] = number
             journal.total_acked += 1
