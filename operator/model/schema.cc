@@ -114,8 +114,13 @@ void Schema::openapi_limits(OrderedJson& out) const {
                       : type_ == Type::kMap   ? Names{"minProperties", "maxProperties"}
                                               : Names{"minLength", "maxLength"};
   const bool zero_is_implied = type_ != Type::kInteger;
-  if (minimum_ && !(zero_is_implied && *minimum_ == 0)) out[names.low] = *minimum_;
-  if (maximum_) out[names.high] = *maximum_;
+  // API servers keep bounds as floating point, and take 2^63 for a number below all others. What is
+  // no bound is not written.
+  const auto set = [&out](const char* name, int64_t bound) {
+    if (bound != INT64_MIN && bound != INT64_MAX) out[name] = bound;
+  };
+  if (minimum_ && !(zero_is_implied && *minimum_ == 0)) set(names.low, *minimum_);
+  if (maximum_) set(names.high, *maximum_);
   if (!pattern_.empty()) out["pattern"] = pattern_;
   if (!format_.empty()) out["format"] = format_;
   if (!values_.empty()) out["enum"] = values_;

@@ -50,7 +50,6 @@ CNI_CONFIG = {
 
 COREFILE = """
 .:53 {{
-  bind {address}
   errors
   health 127.0.0.1:8079
   ready 127.0.0.1:8181
@@ -77,6 +76,8 @@ def _kubelet_config(address, cgroup):
         "evictionHard": {"memory.available": "50Mi", "nodefs.available": "0%", "nodefs.inodesFree": "0%",
                          "imagefs.available": "0%"},
         "imageGCHighThresholdPercent": 100,
+        # Changed Secrets and ConfigMaps reach the pods that soon, give or take a half.
+        "syncFrequency": "10s",
         "registerNode": True, "maxPods": 60, "nodeStatusUpdateFrequency": "5s",
         "registryPullQPS": 0, "eventRecordQPS": 50,
     }
@@ -88,7 +89,7 @@ def write_files(folder, address, cgroup, snapshotter):
         CONTAINERD_CONFIG.format(socket=CONTAINERD, pause=PAUSE_IMAGE, snapshotter=snapshotter))
     (folder / "cni").mkdir(exist_ok=True)
     (folder / "cni/10-pods.conflist").write_text(json.dumps(CNI_CONFIG))
-    (folder / "Corefile").write_text(COREFILE.format(address=address, etc=ETC))
+    (folder / "Corefile").write_text(COREFILE.format(etc=ETC))
     (folder / "kubelet.json").write_text(json.dumps(_kubelet_config(address, cgroup)))
     (folder / "resolv.conf").write_text("")
 

@@ -40,7 +40,8 @@ def kube(cloud, tmp_path_factory, request):
     kubeconfig.write_text(cloud.kubeconfig())
     one = Kube(cloud.kubectl, kubeconfig)
     name = Path(request.fspath).stem.removeprefix("test_").replace("_", "-")
-    one.use_namespace(f"e2e-{name}")
+    # Where only pods without privileges may be.
+    one.use_namespace(f"e2e-{name}", {"pod-security.kubernetes.io/enforce": "restricted"})
     yield one
     one.drop_namespace(f"e2e-{name}")
 

@@ -12,7 +12,7 @@ from lab.load import Load
 from lab.operator import CRD, Operator
 
 CHART = ROOT / "charts/natrix"
-QUICK = ["--set", "config.lameDuck.duration=5s", "--set", "config.lameDuck.gracePeriod=1s"]
+QUICK = ["--set", "config.lameDuck.duration=30s", "--set", "config.lameDuck.gracePeriod=1s"]
 
 
 @pytest.fixture(scope="module")

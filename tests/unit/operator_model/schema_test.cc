@@ -38,6 +38,16 @@ TEST(Schema, FillsInDefaultsAndDropsNulls) {
   EXPECT_EQ(value, Json::parse(R"({"mode": "A", "size": 3, "inner": {"flag": true}})"));
 }
 
+// Seen on a real API server: a bound of 2^63 - 1 makes it refuse every number.
+TEST(Schema, WritesOnlyBoundsThatApiServersCanHold) {
+  EXPECT_EQ(Schema::integer("", 0, INT64_MAX).openapi().dump(),
+            R"({"type":"integer","format":"int64","minimum":0})");
+  EXPECT_EQ(Schema::integer("", INT64_MIN, INT64_MAX).openapi().dump(),
+            R"({"type":"integer","format":"int64"})");
+  const std::string crd = cluster_crd().dump();
+  EXPECT_EQ(crd.find("922337203685477580"), std::string::npos);
+}
+
 TEST(Schema, NamesTheFieldThatIsWrong) {
   EXPECT_THAT(errors_of(R"({})"), ElementsAre("spec.mode: is required"));
   EXPECT_THAT(errors_of(R"({"mode": "C"})"),

@@ -6,8 +6,9 @@ from lab.kube import KubectlError, condition, is_ready, wait
 
 
 def nats_cluster(name, replicas, **spec):
-    """Leaves quickly, so that a test of many restarts takes minutes only."""
-    config = {"lameDuck": {"duration": "5s", "gracePeriod": "1s"}, **spec.pop("config", {})}
+    """Leaves quickly, so that a test of many restarts takes minutes only: a server with few clients is done long
+    before the duration, which cannot be shorter."""
+    config = {"lameDuck": {"duration": "30s", "gracePeriod": "1s"}, **spec.pop("config", {})}
     return {"apiVersion": "natrix.dev/v1alpha1", "kind": "NatsCluster", "metadata": {"name": name},
             "spec": {"replicas": replicas, "config": config, **spec}}
 
