@@ -91,6 +91,22 @@ Result<void> check_accounts(const Options& options) {
   return {};
 }
 
+Result<void> check_jetstream(const Options& options) {
+  if (!options.jetstream.enabled) return {};
+  if (options.cluster.port != kNoPort) {
+    return fail(
+        "jetstream in a cluster is not supported by this version of natrix-broker; run one server "
+        "with jetstream and without a cluster block (and without --cluster), or a cluster without "
+        "jetstream");
+  }
+  const std::string& domain = options.jetstream.domain;
+  if (domain.find_first_of(" \t.*>") != std::string::npos) {
+    return fail(fmt::format("invalid domain name: may not contain '.', '*', '>' or spaces: \"{}\"",
+                            domain));
+  }
+  return {};
+}
+
 }  // namespace
 
 std::chrono::nanoseconds auth_timeout(const Authorization& authorization, const tls::Context* tls) {
@@ -100,7 +116,7 @@ std::chrono::nanoseconds auth_timeout(const Authorization& authorization, const 
 }
 
 Result<void> check_options(const Options& options) {
-  for (auto check : {check_limits, check_users, check_accounts, check_tls}) {
+  for (auto check : {check_limits, check_users, check_accounts, check_tls, check_jetstream}) {
     if (Result<void> fits = check(options); !fits) return fits;
   }
   if (options.server_name.find(' ') != std::string::npos)

@@ -40,9 +40,6 @@ Result<void> absent(const FlagValue& value) {
                           value.name));
 }
 
-Result<void> refuse_true(const FlagValue& value, Options&) {
-  return value.boolean ? absent(value) : Result<void>{};
-}
 Result<void> refuse_nonzero(const FlagValue& value, Options&) {
   return value.integer != 0 ? absent(value) : Result<void>{};
 }
@@ -140,9 +137,11 @@ constexpr FlagRow kFlags[] = {
     {"connect_retries", Kind::kInteger, [](V v, O o) { o.cluster.connect_retries = static_cast<int>(v.integer); return ranged(v, 0, INT32_MAX); }},
     {"routes", Kind::kString, set_routes},
 
-    // Absent features. A store directory alone does nothing in nats-server either.
-    {"js/jetstream", Kind::kBool, refuse_true},
-    {"sd/store_dir", Kind::kString, [](V, O) { return Result<void>{}; }},
+    {"js/jetstream", Kind::kBool, [](V v, O o) { o.jetstream.enabled = v.boolean; return Result<void>{}; }},
+    // Alone it does nothing, as in nats-server.
+    {"sd/store_dir", Kind::kString, [](V v, O o) { o.jetstream.store_dir = v.text; return Result<void>{}; }},
+
+    // Absent features.
     {"profile", Kind::kInteger, refuse_nonzero},
 
     {"c/config", Kind::kString, nullptr, [](V v, CommandLine& l) { l.config_file = v.text; }},

@@ -179,12 +179,8 @@ constexpr Key<Options> kProcessKeys[] = {
     {"remote_syslog", [](const Field& f, O& o) { f.read(o.log.remote_syslog); }},
     {"pidfile/pid_file", [](const Field& f, O& o) { f.read(o.pid_file); }},
     {"ports_file_dir", [](const Field& f, O& o) { f.read(o.ports_file_dir); }},
-    // Only JetStream would use it, and that is refused by its own key.
-    {"store_dir/storedir",
-     [](const Field& f, O&) {
-       std::string unused;
-       f.read(unused);
-     }},
+    {"store_dir/storedir", [](const Field& f, O& o) { f.read(o.jetstream.store_dir); }},
+    {"jetstream", [](const Field& f, O& o) { read_jetstream(f, o.jetstream); }},
     {"natrix_shards",
      [](const Field& f, O& o) {
        f.read(o.shards, {0, 1024});
@@ -256,7 +252,6 @@ constexpr Absent kTopAbsent[] = {
     {"proxies"},
     {"gateway"},
     {"leafnodes/leaf"},
-    {"jetstream", true},
     {"default_js_domain"},
     {"websocket/ws"},
     {"mqtt"},

@@ -18,6 +18,8 @@ void read_tls(const Field& field, TlsUse use, std::shared_ptr<const tls::Context
 // Seconds as a number, or a duration in text; 0 leaves the default.
 void read_timeout(const Field& field, std::chrono::nanoseconds& target);
 void read_cluster(const Field& field, ClusterOptions& cluster);
+// `jetstream`: true, "enabled" or a block.
+void read_jetstream(const Field& field, JetStreamOptions& jetstream);
 
 // "listen" in its forms: a port or "host:port". An empty host leaves the target's.
 void read_listen(const Field& field, std::string& host, int& port);

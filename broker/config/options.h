@@ -105,6 +105,24 @@ struct ClusterOptions {
   bool operator==(const ClusterOptions&) const = default;
 };
 
+// JetStream: what is stored, where, and how much of it.
+struct JetStreamOptions {
+  bool enabled = false;
+  bool strict = true;       // unknown fields of requests are refused
+  std::string store_dir;    // empty: <temporary folder>/nats; the store is in jetstream/ below it
+  int64_t max_memory = -1;  // bytes, -1: three quarters of the machine's memory
+  int64_t max_file = -1;    // bytes, -1: three quarters of what is free on the disk
+  // 0: every acknowledged message is synced (`always`, and our default); else how often.
+  std::chrono::nanoseconds sync_interval{0};
+  std::string domain;
+  // limits {}; 0: none
+  int64_t max_ack_pending = 0;
+  int64_t max_request_batch = 0;
+  std::chrono::nanoseconds duplicate_window{0};
+
+  bool operator==(const JetStreamOptions&) const = default;
+};
+
 struct Options {
   std::string host = "0.0.0.0";
   int port = 4222;
@@ -150,6 +168,7 @@ struct Options {
   std::string system_account;  // empty: $SYS
   bool no_system_account = false;
   ClusterOptions cluster;
+  JetStreamOptions jetstream;
 
   int shards = 0;  // natrix_shards: threads that move messages; 0: one per core available
 

@@ -37,6 +37,12 @@ std::string show(const std::vector<Url>& value) {
   for (const Url& url : value) urls.push_back(url.text());
   return show(urls);
 }
+std::string show(const JetStreamOptions& value) {
+  if (!value.enabled) return "off";
+  return fmt::format(
+      "{{store_dir: \"{}\", max_memory: {}, max_file: {}, sync_interval: {}, domain: \"{}\"}}",
+      value.store_dir, value.max_memory, value.max_file, show(value.sync_interval), value.domain);
+}
 std::string show(const Authorization&) {
   return "[REDACTED]";
 }
@@ -98,6 +104,7 @@ constexpr Rule kRules[] = {
     top<&O::http_base_path>("http_base_path", Effect::kRefused),
     top<&O::disable_sublist_cache>("disable_sublist_cache", Effect::kRefused),
     top<&O::no_header_support>("no_header_support", Effect::kRefused),
+    top<&O::jetstream>("jetstream", Effect::kRefused),
     top<&O::system_account>("system_account", Effect::kRefused),
     top<&O::no_system_account>("no_system_account", Effect::kRefused),
     top<&O::shards>("natrix_shards", Effect::kRefused),

@@ -1,7 +1,9 @@
 #include "broker/core/router.h"
 
+#include <algorithm>
 #include <cstring>
 #include <random>
+#include <utility>
 
 #include "broker/base/assert.h"
 
@@ -35,8 +37,13 @@ uint32_t Router::random(uint32_t below) {
 }
 
 Published Router::publish(const Publisher& publisher, const Message& message) {
+  return publish_to(message.subject(), publisher, message);
+}
+
+Published Router::publish_to(std::string_view target, const Publisher& publisher,
+                             const Message& message) {
   ++serial_;
-  const Plan& plan = plans_.find(*message.account, message.subject());
+  const Plan& plan = plans_.find(*message.account, target);
   if (message.total_size >= kOwnBlockFrom && message.block != nullptr &&
       !message.block->dedicated() && plan.local.size() + plan.routes.size() > 1) {
     io::BytesRef own;
@@ -193,7 +200,46 @@ void Router::hand_over(Subscription& sub, const Message& message,
   }
 }
 
+void Router::at_turn_end(TurnTask& task) {
+  if (task.listed_) return;
+  task.listed_ = true;
+  tasks_.push_back(&task);
+}
+
+void Router::forget(TurnTask& task) {
+  if (!task.listed_) return;
+  task.listed_ = false;
+  std::erase(tasks_, &task);
+  std::replace(running_.begin(), running_.end(), &task, static_cast<TurnTask*>(nullptr));
+}
+
+// Tasks cause tasks: a message stored is delivered, its acknowledgement arrives, and so on. After
+// some rounds the rest waits for the shard's loop, so that no circle of streams stops the shard.
+void Router::run_tasks() {
+  for (unsigned round = 0; !tasks_.empty(); ++round) {
+    if (round == kMaxRounds) {
+      if (!std::exchange(tasks_posted_, true)) {
+        shard_.post([this] {
+          tasks_posted_ = false;
+          io::Turn turn(shard_);
+        });
+      }
+      return;
+    }
+    running_.swap(tasks_);
+    for (size_t i = 0; i < running_.size(); ++i) {
+      TurnTask* task = running_[i];
+      if (task == nullptr) continue;
+      task->listed_ = false;
+      running_[i] = nullptr;
+      task->run();
+    }
+    running_.clear();
+  }
+}
+
 void Router::end_turn() {
+  if (!tasks_.empty()) run_tasks();
   if (!any_outgoing_) return;
   any_outgoing_ = false;
   for (size_t i = 0; i < outgoing_.size(); ++i) {
@@ -204,14 +250,7 @@ void Router::end_turn() {
   }
 }
 
-void HandOver::keep_alive(Message& message) {
-  if (message.block != nullptr) {
-    if (blocks_.empty() || blocks_.back().get() != message.block) {
-      blocks_.push_back(io::BytesRef::share(message.block));
-    }
-    return;
-  }
-  // A message the server made itself: give it bytes of its own.
+io::BytesRef own_bytes(Message& message) {
   size_t size = message.subject_size + message.reply_size + message.total_size + size_t{2};
   auto block = io::BytesRef::adopt(io::SharedBytes::allocate(size));
   char* to = block->data();
@@ -225,7 +264,18 @@ void HandOver::keep_alive(Message& message) {
   take(message.body, message.total_size + size_t{2});
   message.tail = nullptr;
   message.block = block.get();
-  blocks_.push_back(std::move(block));
+  return block;
+}
+
+void HandOver::keep_alive(Message& message) {
+  if (message.block != nullptr) {
+    if (blocks_.empty() || blocks_.back().get() != message.block) {
+      blocks_.push_back(io::BytesRef::share(message.block));
+    }
+    return;
+  }
+  // A message the server made itself.
+  blocks_.push_back(own_bytes(message));
 }
 
 void HandOver::add(Subscription& sub, const Message& message, uint64_t serial,

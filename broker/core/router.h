@@ -2,6 +2,9 @@
 //
 // Receivers on the same shard are called at once; those of other shards get the message in one
 // batch per turn (see HandOver). A batch keeps the bytes alive by reference; nothing is copied.
+//
+// Parts of the server itself must not publish from within a delivery: they put a TurnTask on the
+// list of work that is done when everything read in the turn has been routed (internal.h).
 #pragma once
 
 #include <cstdint>
@@ -15,6 +18,7 @@
 #include "broker/core/message.h"
 #include "broker/core/plan.h"
 #include "broker/core/receiver.h"
+#include "broker/core/turn_task.h"
 #include "broker/io/shard.h"
 
 namespace natrix::core {
@@ -50,6 +54,13 @@ class Router final : public io::TurnHook {
   ~Router() override;
 
   Published publish(const Publisher& publisher, const Message& message);
+  // Receivers are those of `target`, but see the message's own subject: how messages of a stream
+  // reach the inbox or deliver subject of a consumer.
+  Published publish_to(std::string_view target, const Publisher& publisher, const Message& message);
+  // Runs the task once at the end of this turn; in a turn only.
+  void at_turn_end(TurnTask& task);
+  // Takes the task off the list.
+  void forget(TurnTask& task);
   // Gives the message to some local member of the group; for a member that was gone on arrival.
   bool publish_to_group(const Message& message, std::string_view group);
   // Sends what was collected for other shards.
@@ -59,6 +70,8 @@ class Router final : public io::TurnHook {
   PlanCache& plans() { return plans_; }
 
  private:
+  // Rounds of tasks that cause tasks before the loop of the shard gets its turn again.
+  static constexpr unsigned kMaxRounds = 32;
   static constexpr size_t kMaxBacklog = 64;  // batches waiting on one shard before publishers wait
 
   // Payloads of this size on get a block of their own when they have several receivers.
@@ -83,6 +96,10 @@ class Router final : public io::TurnHook {
   io::Shard& shard_;
   RouterMesh& mesh_;
   PlanCache plans_;
+  void run_tasks();
+
+  std::vector<TurnTask*> tasks_, running_;
+  bool tasks_posted_ = false;
   std::vector<std::unique_ptr<HandOver>> outgoing_;  // per shard
   bool any_outgoing_ = false;
   size_t last_batch_size_ = 1;
@@ -97,6 +114,9 @@ class Router final : public io::TurnHook {
   size_t choice_count_ = 0;
   RouteChoice& choice(subject::Subscription* sub);
 };
+
+// Moves a message that nobody keeps alive (it has no block) into a block of its own.
+io::BytesRef own_bytes(Message& message);
 
 // The messages of one turn for one other shard.
 class HandOver final : public io::Mail {

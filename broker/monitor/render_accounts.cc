@@ -102,20 +102,6 @@ Json render_leafz(const ServerInfo& info, Time now) {
   return out;
 }
 
-Json render_jsz(const ServerInfo& info, Time now) {
-  Json out = Json::object();
-  for (const char* name :
-       {"memory", "storage", "reserved_memory", "reserved_storage", "accounts", "ha_assets"}) {
-    out[name] = 0;
-  }
-  out["api"] = {{"level", 0}, {"total", 0}, {"errors", 0}};
-  out.update(page_head(info.server_id, now));
-  out["disabled"] = true;
-  out["config"] = {{"max_memory", 0}, {"max_storage", 0}};
-  for (const char* name : {"streams", "consumers", "messages", "bytes", "total"}) out[name] = 0;
-  return out;
-}
-
 HealthAnswer render_healthz(const Health& health, bool details) {
   if (health.problems.empty()) return {200, {{"status", "ok"}}};
   const Health::Problem& first = health.problems.front();

@@ -41,6 +41,9 @@ inline Json page_head(const std::string& server_id, Time now) {
   return out;
 }
 
+// `jetstream` of /varz.
+Json jetstream_of_varz(const ServerInfo& info);
+
 // An account without a name tag is shown by its name.
 inline const std::string& tag_of(const std::string& tag, const std::string& account) {
   return tag.empty() ? account : tag;

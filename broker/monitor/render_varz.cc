@@ -77,9 +77,10 @@ void put_options(Json& out, const ServerInfo& info) {
   out["max_payload"] = info.max_payload;
   out["max_pending"] = info.max_pending;
   out["cluster"] = cluster(info.cluster);
-  for (const char* absent : {"gateway", "leaf", "mqtt", "websocket", "jetstream"}) {
+  for (const char* absent : {"gateway", "leaf", "mqtt", "websocket"}) {
     out[absent] = Json::object();
   }
+  out["jetstream"] = jetstream_of_varz(info);
   out["tls_timeout"] = number(info.tls_timeout);
   out["write_deadline"] = info.write_deadline.count();
 }

@@ -47,6 +47,19 @@ struct DiskWaits {
   Duration wait_time{0}, max_wait_time{0};
 };
 
+// JetStream as a whole.
+struct JetStreamInfo {
+  std::string store_dir, domain;
+  int64_t max_memory = 0, max_storage = 0;
+  Duration sync_interval{0};  // 0: before every acknowledgement
+  bool strict = true;
+  int64_t memory = 0, storage = 0, reserved_memory = 0, reserved_storage = 0;
+  int64_t accounts = 0, streams = 0, consumers = 0;
+  uint64_t messages = 0, bytes = 0;
+  int api_level = 0;
+  uint64_t api_total = 0, api_errors = 0;
+};
+
 struct SlowConsumerCounts {
   uint64_t clients = 0, routes = 0, gateways = 0, leafs = 0;
 };
@@ -94,6 +107,7 @@ struct ServerInfo {
   std::map<std::string, std::string> metadata;
   std::string system_account;
   DiskWaits disk_waits;
+  std::optional<JetStreamInfo> jetstream;  // nullopt: not enabled
 };
 
 struct SubscriptionInfo {

@@ -29,6 +29,10 @@
 #include "broker/server/shard_state.h"
 #include "broker/tls/handshake_rate.h"
 
+namespace natrix::jetstream::api {
+class JetStream;
+}
+
 namespace natrix::server {
 
 class Server final : public client::Host {
@@ -73,6 +77,7 @@ class Server final : public client::Host {
   void on_control(const std::function<void()>& f);
   void apply(config::Options options);
   void start_shards();
+  Result<void> start_jetstream();
   Result<void> open_ports();
   Result<void> open_monitor();
   Result<void> open_cluster();
@@ -81,6 +86,8 @@ class Server final : public client::Host {
   // Where clients find this server.
   [[nodiscard]] std::vector<std::string> own_client_urls() const;
   monitor::ServerInfo describe() const;
+  std::optional<monitor::JetStreamInfo> describe_jetstream() const;
+  [[nodiscard]] bool jetstream_can_write() const;
   monitor::Health health() const;
   void publish_settings();
   void publish_info();
@@ -116,7 +123,8 @@ class Server final : public client::Host {
   asio::steady_timer lame_duck_timer_;
   asio::steady_timer handshake_report_;
   tls::HandshakeRate handshake_rate_;
-  std::unique_ptr<ClusterService> cluster_;  // null: no cluster
+  std::unique_ptr<ClusterService> cluster_;               // null: no cluster
+  std::unique_ptr<jetstream::api::JetStream> jetstream_;  // null: not enabled
   std::unique_ptr<MonitorSource> monitor_source_;
   std::unique_ptr<monitor::MonitorServer> monitor_;
   int client_port_ = 0;

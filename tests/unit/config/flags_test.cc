@@ -105,8 +105,6 @@ TEST(Flags, OffAndIgnoredFlagsChangeNothing) {
                                 {"--tlscert", ""},
                                 {"-ms", "0"},
                                 {"--profile", "0"},
-                                {"-sd", "/tmp/x"},
-                                {"--store_dir=/tmp/x"},
                                 {"-p", "0"},
                                 {"-a", ""},
                                 {"--client_advertise", ""},
@@ -168,8 +166,6 @@ TEST(Flags, WrongValuesAndAbsentFeaturesAreRefusedByName) {
       {{"--cluster", "h:1"}, "--cluster: error parsing url \"h:1\""},
       {{"--cluster", "nats://u@h:1"}, "expected cluster password to be set"},
       {{"--routes", "a"}, "--routes: error parsing url"},
-      {{"-js"}, "--js is not supported by this version of natrix-broker; remove the flag"},
-      {{"--jetstream"}, "--jetstream is not supported"},
       {{"--tls"}, "TLS Server certificate must be present and valid; add --tlscert"},
       {{"--tlsverify"}, "TLS Server certificate must be present"},
       {{"--tlscert", "f"}, "TLS Server private key must be present and valid; add --tlskey"},
@@ -214,7 +210,11 @@ TEST(LoadConfiguration, FlagsOverrideTheFileAndTheWholeIsChecked) {
   EXPECT_THAT(load({"--routes", "nats://a:1"}).error().message,
               HasSubstr("solicited routes require cluster capabilities, e.g. --cluster"));
   EXPECT_THAT(load({"-n", "a b"}).error().message, HasSubstr("cannot contain spaces"));
-  EXPECT_FALSE(load({"-js"}));
+  EXPECT_TRUE(load({"-js", "-sd", "d"})->options.jetstream.enabled);
+  EXPECT_EQ(load({"-js", "-sd", "d"})->options.jetstream.store_dir, "d");
+  EXPECT_FALSE(load({"-sd", "d"})->options.jetstream.enabled);
+  EXPECT_THAT(load({"-js", "--cluster", "nats://h:1"}).error().message,
+              HasSubstr("jetstream in a cluster is not supported"));
 }
 
 TEST(LoadConfiguration, TheEnvironmentSaysHowOftenFilesAreLookedAt) {

@@ -144,10 +144,42 @@ TEST(LoadOptions, ZeroStandsForTheDefault) {
 
 TEST(LoadOptions, WhatSaysOffIsAcceptedWhereOffIsAllWeDo) {
   EXPECT_TRUE(options("jetstream: false, allow_non_tls: no, ocsp: off, proxy_protocol: false\n"
-                      "https_port: 0, prof_port: 0, store_dir: /tmp/x\n"
+                      "https_port: 0, prof_port: 0\n"
                       "cluster {compression: off}") == Options{});
   EXPECT_TRUE(options("jetstream: disabled, cluster {compression {enabled: false}}") == Options{});
-  EXPECT_TRUE(options("jetstream {enabled: false, store_dir: x}") == Options{});
+  EXPECT_TRUE(options("jetstream {enabled: false}") == Options{});
+}
+
+TEST(LoadOptions, JetStreamInItsForms) {
+  EXPECT_TRUE(options("jetstream: true").jetstream.enabled);
+  EXPECT_TRUE(options("jetstream: enabled").jetstream.enabled);
+  EXPECT_TRUE(options("jetstream {}").jetstream.enabled);
+  EXPECT_FALSE(options("jetstream {disabled: true}").jetstream.enabled);
+  JetStreamOptions all =
+      options(
+          "jetstream {store_dir: \"/x\", max_mem: 1GB, max_file_store: 2MB, domain: hub\n"
+          "strict: false, sync_interval: 10s\n"
+          "limits {max_ack_pending: 5, max_request_batch: 6, duplicate_window: \"1m\"}}")
+          .jetstream;
+  EXPECT_EQ(all.store_dir, "/x");
+  EXPECT_EQ(all.max_memory, 1 << 30);
+  EXPECT_EQ(all.max_file, 2 << 20);
+  EXPECT_EQ(all.domain, "hub");
+  EXPECT_FALSE(all.strict);
+  EXPECT_EQ(all.sync_interval, std::chrono::seconds(10));
+  EXPECT_EQ(all.max_ack_pending, 5);
+  EXPECT_EQ(all.max_request_batch, 6);
+  EXPECT_EQ(all.duplicate_window, std::chrono::minutes(1));
+  EXPECT_EQ(options("jetstream {sync_interval: always}").jetstream.sync_interval.count(), 0);
+  EXPECT_EQ(options("store_dir: /y").jetstream.store_dir, "/y");
+}
+
+TEST(LoadOptions, JetStreamRefusesWhatItDoesNotKnowByName) {
+  EXPECT_THAT(error("jetstream: maybe"), HasSubstr("expected 'enabled' or 'disabled'"));
+  EXPECT_THAT(error("jetstream {\n  cipher: aes}"),
+              HasSubstr("a.conf:2:3: \"cipher\" is not supported"));
+  EXPECT_THAT(error("jetstream {limits {batch {}}}"), HasSubstr("\"batch\" is not supported"));
+  EXPECT_THAT(error("jetstream {max_momory: 1}"), HasSubstr("unknown field \"max_momory\""));
 }
 
 TEST(LoadOptions, AuthorizationOfOneUserOrToken) {
@@ -361,7 +393,6 @@ TEST(LoadOptions, KeysOfNatsThatAreAbsentAreRefusedByNameWithTheRemedy) {
                           "gateway",
                           "leafnodes",
                           "leaf",
-                          "jetstream",
                           "websocket",
                           "ws",
                           "mqtt",
@@ -381,8 +412,7 @@ TEST(LoadOptions, KeysOfNatsThatAreAbsentAreRefusedByNameWithTheRemedy) {
         HasSubstr("a.conf:3:1: \"" + key +
                   "\" is not supported by this version of natrix-broker; remove the block"));
   }
-  for (std::string line :
-       {"prof_port: 5", "prof_block_rate: 1", "proxy_protocol: true", "jetstream: enabled"}) {
+  for (std::string line : {"prof_port: 5", "prof_block_rate: 1", "proxy_protocol: true"}) {
     EXPECT_THAT(error(line), HasSubstr("is not supported by this version of natrix-broker; remove "
                                        "the line or set it to "))
         << line;

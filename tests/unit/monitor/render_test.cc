@@ -419,6 +419,43 @@ TEST(RenderAbsent, PagesOfWhatIsNotThere) {
             R"("bytes":0,"total":0})");
 }
 
+TEST(RenderJetStream, PageAndPartOfVarz) {
+  ServerInfo info;
+  info.server_id = "NABC";
+  info.jetstream.emplace();
+  JetStreamInfo& jetstream = *info.jetstream;
+  jetstream.store_dir = "/data/jetstream";
+  jetstream.domain = "hub";
+  jetstream.max_memory = 1;
+  jetstream.max_storage = 2;
+  jetstream.memory = 3;
+  jetstream.storage = 4;
+  jetstream.reserved_memory = 5;
+  jetstream.reserved_storage = 6;
+  jetstream.accounts = 7;
+  jetstream.streams = 8;
+  jetstream.consumers = 9;
+  jetstream.messages = 10;
+  jetstream.bytes = 11;
+  jetstream.api_level = 1;
+  jetstream.api_total = 12;
+  jetstream.api_errors = 13;
+  EXPECT_EQ(varz(info)["jetstream"].dump(),
+            R"({"config":{"max_memory":1,"max_storage":2,"store_dir":"/data/jetstream",)"
+            R"("sync_always":true,"domain":"hub","strict":true},)"
+            R"("stats":{"memory":3,"storage":4,"reserved_memory":5,"reserved_storage":6,)"
+            R"("accounts":7,"ha_assets":0,"api":{"level":1,"total":12,"errors":13}}})");
+  jetstream.sync_interval = std::chrono::seconds(2);
+  jetstream.domain.clear();
+  jetstream.strict = false;
+  EXPECT_EQ(json_text(render_jsz(info, kNow), false),
+            R"({"memory":3,"storage":4,"reserved_memory":5,"reserved_storage":6,"accounts":7,)"
+            R"("ha_assets":0,"api":{"level":1,"total":12,"errors":13},"server_id":"NABC",)"
+            R"("now":"2023-11-16T00:16:24Z","config":{"max_memory":1,"max_storage":2,)"
+            R"("store_dir":"/data/jetstream","sync_interval":2000000000},"streams":8,)"
+            R"("consumers":9,"messages":10,"bytes":11,"total":7})");
+}
+
 std::string text(const HealthAnswer& answer) {
   return std::to_string(answer.status) + json_text(answer.body, false);
 }
