@@ -186,13 +186,26 @@ Result<void> JetStream::start() {
     accounts_.emplace(account->name(), std::move(made));
   }
   running_ = true;
-  for (const storage::StreamInfo& found : store_->streams()) revive(found);
+  revive_all();
   run_and_wait(*shards_.front(), [this] {
     for (auto& [name, account] : accounts_) listen(*account);
   });
   std::chrono::nanoseconds took = std::chrono::steady_clock::now() - began;
   needs_.log.info("Took {} to start JetStream", format_duration(took));
   return {};
+}
+
+// A stream may have been deleted and made again just before a crash, which cut off the removal: of
+// two with the same name the younger one is meant.
+void JetStream::revive_all() {
+  std::map<std::pair<std::string, std::string>, storage::StreamInfo> youngest;
+  for (storage::StreamInfo& found : store_->streams()) {
+    auto [at, fresh] = youngest.try_emplace({found.account, found.name}, found);
+    if (fresh) continue;
+    store_->remove(at->second.id, [](const storage::StorageResult<void>&) {});
+    at->second = std::move(found);
+  }
+  for (const auto& [name, found] : youngest) revive(found);
 }
 
 void JetStream::revive(const storage::StreamInfo& found) {
@@ -314,19 +327,21 @@ void JetStream::on_consumer(Request& request, OnConsumer f) {
 void JetStream::stop() {
   if (!running_) return;
   running_ = false;
-  run_and_wait(*shards_.front(), [this] {
-    for (auto& [name, account] : accounts_) account->listening.clear();
-  });
-  for (auto& [name, account] : accounts_) {
-    for (auto& [stream, entry] : account->streams) {
-      run_and_wait(*entry.shard, [this, &entry = entry] {
-        if (!entry.slot->stream) return;
-        entry.slot->stream->close(consumer::Consumer::End::kShutdown);
-        std::lock_guard lock(store_mutex_);
-        store_->detach(entry.id);
-        entry.slot->stream.reset();
-      });
+  std::vector<Entry> open;
+  run_and_wait(*shards_.front(), [this, &open] {
+    for (auto& [name, account] : accounts_) {
+      account->listening.clear();
+      for (auto& [stream, entry] : account->streams) open.push_back(entry);
     }
+  });
+  for (Entry& entry : open) {
+    run_and_wait(*entry.shard, [this, &entry] {
+      if (!entry.slot->stream) return;
+      entry.slot->stream->close(consumer::Consumer::End::kShutdown);
+      std::lock_guard lock(store_mutex_);
+      store_->detach(entry.id);
+      entry.slot->stream.reset();
+    });
   }
   // The store's threads may just be posting to a shard: they end before the hosts they post to.
   store_.reset();

@@ -70,6 +70,7 @@ class JetStream {
   // jetstream.cc
   Result<void> open();
   void log_start() const;
+  void revive_all();
   void revive(const storage::StreamInfo& found);
   void listen(JetStreamAccount& account);
   void dispatch(JetStreamAccount& account, const core::Message& message);
