@@ -191,8 +191,11 @@ bool Connection::feed(SharedBytes& block, size_t size) {
   std::unique_ptr<char[]> carry;
   large_known_ = consumed.wanted != 0;
   if (left >= BufferPool::kReadChunk || consumed.wanted > BufferPool::kReadChunk) {
-    // More than a chunk: collected in a block of its own, which grows while the size is unknown.
-    large_ = BytesRef::adopt(SharedBytes::allocate(std::max(consumed.wanted, left * 2)));
+    // More than a chunk: collected in a block of its own, which grows while the size is unknown. A
+    // known size is the block's to the byte, because nothing is presented before it is full.
+    NATRIX_ASSERT(!large_known_ || consumed.wanted > left,
+                  "an operation that is whole is consumed");
+    large_ = BytesRef::adopt(SharedBytes::allocate(large_known_ ? consumed.wanted : left * 2));
     std::memcpy(large_->data(), rest, left);
     large_size_ = left;
     left = 0;

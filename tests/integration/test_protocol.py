@@ -280,3 +280,16 @@ def test_a_second_connect_drops_the_subscriptions(raw):
     raw.ping()
     raw.send('CONNECT {"verbose":false}\r\nPUB cc.a 1\r\nx\r\n')
     raw.ping()
+
+
+def test_a_large_message_is_handled_when_it_is_whole(client):
+    """However its bytes come, and though nothing follows it."""
+    client.send("SUB large.whole 1\r\n")
+    client.ping()
+    for size in (131_061, 140_000, 200_000, 262_100, 262_200):
+        operation = f"PUB large.whole {size}\r\n".encode() + b"a" * size + b"\r\n"
+        for first in (1_000, 70_000, 131_072):
+            client.send(operation[:first])
+            time.sleep(0.01)
+            client.send(operation[first:])
+            assert len(client.message().payload) == size

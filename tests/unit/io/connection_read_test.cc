@@ -76,6 +76,24 @@ TEST_F(ConnectionReadTest, ALargeOperationHasABlockOfItsOwn) {
   EXPECT_FALSE(small_dedicated);
 }
 
+// However much of it came first, a large operation is handled when it is whole: its peer may wait
+// for the answer before it sends anything else.
+TEST_F(ConnectionReadTest, ALargeOperationWaitsForNothingButItself) {
+  connect();
+  size_t count = 0;
+  for (size_t size : {BufferPool::kReadChunk + 1, BufferPool::kReadChunk + 5000,
+                      2 * BufferPool::kReadChunk - 100, 2 * BufferPool::kReadChunk + 1}) {
+    for (size_t first : {size_t{20}, BufferPool::kReadChunk / 2 - 1, BufferPool::kReadChunk / 2 + 1,
+                         BufferPool::kReadChunk - 1, BufferPool::kReadChunk}) {
+      std::string text = operation(bytes(size, 'a'));
+      ASSERT_TRUE(peer.send(text.substr(0, first)));
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      ASSERT_TRUE(peer.send(text.substr(first)));
+      ASSERT_TRUE(has(++count)) << size << " bytes, first " << first;
+    }
+  }
+}
+
 // A line whose end is not known before it comes, longer than a read chunk.
 TEST_F(ConnectionReadTest, ALargeOperationOfUnknownSize) {
   connect({}, [](TestConnection& c) { c.announce_size = false; });
