@@ -6,10 +6,10 @@ JOBS  ?= $(shell nproc)
 BUILD := build
 
 .DEFAULT_GOAL := build
-.PHONY: help deps configure build up down test e2e e2e-kube bench image format check manifests tidy fuzz clean distclean
+.PHONY: help deps configure build up down test e2e e2e-kube bench bench-operator image format check manifests tidy fuzz clean distclean
 
 help: ## this list
-	@awk -F':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 deps:
 	@scripts/install-deps build
@@ -43,6 +43,10 @@ e2e-kube: build ## the operator on a real Kubernetes: kind, a context of yours, 
 bench: deps ## compare with nats-server on this machine (bench/README.md)
 	@scripts/install-deps clients
 	@bench/run
+
+bench-operator: configure ## what the operator costs, against its limits (docs/performance.md)
+	ninja -C $(BUILD) -j $(JOBS) natrix-operator operator-bench
+	$(BUILD)/bin/operator-bench --operator $(BUILD)/bin/natrix-operator --check
 
 image: ## container images natrix-broker and natrix-operator
 	@scripts/install-deps image

@@ -23,6 +23,7 @@ struct ServerReport {
   int routed_servers = 0;  // other servers it is connected to
   bool healthy = false;
   std::string health;  // the server's words when it is not
+  friend bool operator==(const ServerReport&, const ServerReport&) = default;
 };
 
 class BrokerApi {

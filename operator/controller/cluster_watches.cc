@@ -48,7 +48,7 @@ std::vector<WatchSpec> cluster_watches() {
   std::vector<WatchSpec> watches{std::move(clusters)};
   for (const kube::ResourceType& type :
        {kube::kStatefulSets, kube::kPods, kube::kServices, kube::kConfigMaps,
-        kube::kPodDisruptionBudgets, kube::kServiceAccounts}) {
+        kube::kPodDisruptionBudgets, kube::kNetworkPolicies, kube::kServiceAccounts}) {
     watches.push_back(child(type));
   }
   return watches;

@@ -29,7 +29,9 @@ Controller::Controller(kube::Api& api, reconcile::Reconciler& reconciler,
                                     .ns = options_.ns,
                                     .label_selector = watch.label_selector,
                                     .metadata_only = watch.metadata_only,
-                                    .projection = watch.projection};
+                                    .projection = watch.projection,
+                                    .backoff = options_.watch_backoff,
+                                    .relist_spread = options_.relist_spread};
     informers_.push_back(std::make_unique<cache::Informer>(
         api_, std::move(informer), clock_, log_,
         [this, key_of = std::move(watch.key_of)](const cache::Change& change) {
@@ -88,7 +90,7 @@ void Controller::pass(const queue::Key& key) {
   if (outcome.error) {
     metrics_.reconciled(metrics::PassResult::kError, took);
     log_.warn("pass failed", {{"cluster", object}, {"error", *outcome.error}, {"ms", took_ms}});
-    queue_.retry(key);
+    queue_.retry(key, outcome.requeue_after.value_or(std::chrono::milliseconds(0)));
     return;
   }
   queue_.forget(key);
@@ -106,6 +108,25 @@ std::string Controller::unsynced() const {
     names += kube::describe(informer->type());
   }
   return names;
+}
+
+const cache::Informer* Controller::informer_of(const kube::ResourceType& type) const {
+  for (const auto& informer : informers_) {
+    if (informer->type() == type) return informer->synced() ? informer.get() : nullptr;
+  }
+  return nullptr;
+}
+
+std::optional<std::string> Controller::version(const kube::ObjectRef& ref) const {
+  const cache::Informer* informer = informer_of(ref.type);
+  if (informer == nullptr || (!options_.ns.empty() && options_.ns != ref.ns)) return std::nullopt;
+  const auto item = informer->find({ref.ns, ref.name});
+  return item ? item->resource_version : "";
+}
+
+size_t Controller::owned(const kube::ResourceType& type, const std::string& owner_uid) const {
+  const cache::Informer* informer = informer_of(type);
+  return informer == nullptr ? 0 : informer->owned_by(owner_uid).size();
 }
 
 metrics::Sources Controller::metric_sources(std::function<bool()> leader) {

@@ -4,7 +4,7 @@
 //   events -> Informer (one a type) -> WorkQueue -> workers -> Reconciler
 //
 // The same for a real API server and for the embedded one. Methods are for one thread, except
-// unsynced(), which is safe from any.
+// unsynced() and the View of what is watched, which are safe from any.
 #pragma once
 
 #include <functional>
@@ -21,6 +21,7 @@
 #include "operator/metrics/metrics.h"
 #include "operator/queue/work_queue.h"
 #include "operator/reconcile/reconciler.h"
+#include "operator/reconcile/view.h"
 
 namespace natrix::controller {
 
@@ -38,15 +39,18 @@ struct ControllerOptions {
   std::string ns;  // empty: all namespaces
   size_t workers = 4;
   queue::QueueOptions queue;
+  // Of a watch that fails, and the spread of the lists after 410: see cache/informer.h.
+  ops::BackoffPolicy watch_backoff = cache::InformerOptions{}.backoff;
+  ops::Duration relist_spread = cache::InformerOptions{}.relist_spread;
 };
 
-class Controller {
+class Controller : public reconcile::View {
  public:
   // The first of `watches` is the type that is reconciled. All references outlive the controller.
   Controller(kube::Api& api, reconcile::Reconciler& reconciler, std::vector<WatchSpec> watches,
              ControllerOptions options, ops::Clock& clock, ops::Log& log,
              metrics::Metrics& metrics);
-  ~Controller();
+  ~Controller() override;
   Controller(const Controller&) = delete;
   Controller& operator=(const Controller&) = delete;
 
@@ -62,12 +66,17 @@ class Controller {
 
   // "natsclusters.natrix.dev, pods" while their first list is not complete; empty: all are.
   [[nodiscard]] std::string unsynced() const;
+  [[nodiscard]] std::optional<std::string> version(const kube::ObjectRef& ref) const override;
+  [[nodiscard]] size_t owned(const kube::ResourceType& type,
+                             const std::string& owner_uid) const override;
   // For /metrics; the result refers to this object.
   [[nodiscard]] metrics::Sources metric_sources(std::function<bool()> leader);
 
  private:
   void work();
   void pass(const queue::Key& key);
+  // Null: not watched, or the first list is not complete.
+  [[nodiscard]] const cache::Informer* informer_of(const kube::ResourceType& type) const;
 
   kube::Api& api_;
   reconcile::Reconciler& reconciler_;

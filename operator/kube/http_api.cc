@@ -134,6 +134,12 @@ ApiResult<HttpResponse> HttpApi::exchange(const Subject& subject, const HttpRequ
   if (auto turn = wait_for_turn(subject); !turn) return fail_with(turn.error());
   std::shared_ptr<const Credentials> used;
   auto response = send_once(subject, request, send, used);
+  // A kept connection that the server has closed meanwhile shows only when it is used. Everything
+  // but POST and watches may be sent twice: writes carry versions or say what is to be.
+  if (!response && response.error().code == Errc::kConnection && request.method != "POST" &&
+      subject.verb != std::string_view("watch")) {
+    response = send_once(subject, request, send, used);
+  }
   if (response || response.error().code != Errc::kUnauthorized) return response;
   credentials_.expire();
   auto fresh = credentials_.current();

@@ -17,6 +17,8 @@ inline const ResourceType kNodes{"", "v1", "nodes", "Node", false};
 inline const ResourceType kStatefulSets{"apps", "v1", "statefulsets", "StatefulSet", true};
 inline const ResourceType kPodDisruptionBudgets{"policy", "v1", "poddisruptionbudgets",
                                                 "PodDisruptionBudget", true};
+inline const ResourceType kNetworkPolicies{"networking.k8s.io", "v1", "networkpolicies",
+                                           "NetworkPolicy", true};
 inline const ResourceType kLeases{"coordination.k8s.io", "v1", "leases", "Lease", true};
 inline const ResourceType kEvents{"events.k8s.io", "v1", "events", "Event", true};
 inline const ResourceType kCustomResourceDefinitions{

@@ -63,13 +63,73 @@ void Elector::run() {
 }
 
 bool Elector::acquire() {
-  while (pause(ops::Duration(0))) {
-    if (try_acquire_or_renew()) return true;
-    // Spread, so that followers do not race each other for a Lease that has just run out.
-    auto period = static_cast<double>(options_.retry_period.count());
-    pause(ops::Duration(static_cast<ops::Duration::rep>(period * (1.0 + options_.random()))));
+  if (try_acquire_or_renew()) return true;
+  const std::shared_ptr<kube::CancelToken> cancel = api_.make_cancel_token();
+  std::thread follower([this, &cancel] { follow(cancel); });
+  bool acquired = false;
+  while (!acquired) {
+    wait_for_turn();
+    if (!pause(ops::Duration(0))) break;
+    acquired = try_acquire_or_renew();
   }
-  return false;
+  if (cancel) cancel->cancel();
+  {
+    std::lock_guard lock(mutex_);
+    followed_ = true;
+    changed_.notify_all();
+  }
+  follower.join();
+  return acquired;
+}
+
+// Spread, so that followers do not race each other for a Lease that has just run out.
+void Elector::wait_for_turn() {
+  const auto part_of_period = [this](double part) {
+    return ops::Duration(
+        static_cast<ops::Duration::rep>(static_cast<double>(options_.retry_period.count()) * part));
+  };
+  std::unique_lock lock(mutex_);
+  ops::Time until = clock_.now() + part_of_period(1.0 + options_.random());
+  if (held_by_other(observed_)) {
+    const auto valid = std::chrono::seconds(observed_.duration_seconds);
+    const ops::Time expiry = observed_at_ + valid + part_of_period(options_.random() / 4);
+    if (expiry > clock_.now()) until = std::min(until, expiry);
+  }
+  while (!stopping_ && !vacant_ && clock_.now() < until) clock_.wait_until(changed_, lock, until);
+  vacant_ = false;
+}
+
+void Elector::follow(const std::shared_ptr<kube::CancelToken>& cancel) {
+  const kube::WatchOptions options{.ns = ref_.ns,
+                                   .label_selector = {},
+                                   .field_selector = "metadata.name=" + ref_.name,
+                                   .metadata_only = false,
+                                   .resource_version = {}};
+  while (cancel) {
+    const auto ended = api_.watch(
+        ref_.type, options, [this](const kube::WatchEvent& event) { on_lease_event(event); },
+        cancel);
+    if (!ended && ended.error().code != kube::Errc::kCancelled) {
+      log_.debug("cannot watch the lease", {{"error", ended.error().message}});
+    }
+    // However the watch ended, the looks go on; the next one is opened at leisure.
+    std::unique_lock lock(mutex_);
+    const ops::Time until = clock_.now() + options_.retry_period;
+    while (!stopping_ && !followed_ && clock_.now() < until)
+      clock_.wait_until(changed_, lock, until);
+    if (stopping_ || followed_) return;
+  }
+}
+
+void Elector::on_lease_event(const kube::WatchEvent& event) {
+  if (event.type == kube::WatchEventType::kBookmark) return;
+  const Record record =
+      event.type == kube::WatchEventType::kDeleted ? Record{} : read(event.object);
+  std::lock_guard lock(mutex_);
+  // An old event does no harm: whatever changes, the time to wait for begins anew.
+  observe(record);
+  vacant_ = record.holder.empty();
+  if (vacant_) changed_.notify_all();
 }
 
 void Elector::lead() {

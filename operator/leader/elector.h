@@ -6,8 +6,12 @@
 // a leader gives up renew_deadline after its last successful renewal, and the latter is shorter. In
 // between a leader must have stopped acting: on_lost has to end the process or its work at once.
 //
-// One thread of its own. The callbacks run on it and must not call stop(). start, stop and release
-// are for one thread; the questions are safe from any.
+// A follower looks at the Lease now and then and when it is about to run out; besides, it watches
+// it, so that a Lease that is given back is taken within a moment. Without the right to watch it
+// only looks.
+//
+// One thread of its own, and one more while it follows. The callbacks run on the former and must
+// not call stop(). start, stop and release are for one thread; the questions are safe from any.
 #pragma once
 
 #include <atomic>
@@ -76,6 +80,11 @@ class Elector {
 
   void run();
   bool acquire();
+  // Follows the Lease until `cancel` fires; wakes acquire() when nobody holds it any more.
+  void follow(const std::shared_ptr<kube::CancelToken>& cancel);
+  void on_lease_event(const kube::WatchEvent& event);
+  // Waits for the next look of a follower.
+  void wait_for_turn();
   void lead();
   bool try_acquire_or_renew();
   bool create_lease();
@@ -98,6 +107,8 @@ class Elector {
   std::condition_variable changed_;
   bool stopping_ = false;
   bool leading_ = false;
+  bool vacant_ = false;    // the watch saw that nobody holds the Lease
+  bool followed_ = false;  // nothing is left to follow: we lead or end
   ops::Time renewed_at_{};
   Record observed_;
   ops::Time observed_at_{};

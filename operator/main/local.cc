@@ -127,6 +127,7 @@ class LocalProgram {
         front_([this](const http_front::Request& request) { return handler_.handle(request); }),
         announcer_(server_, say) {
     metrics_.set_sources(controller_.metric_sources([] { return true; }));
+    reconciler_.use(controller_);
   }
 
   int run(const std::vector<console::Document>& documents) {

@@ -46,6 +46,10 @@ void add_run_flags(CLI::App& app, Options& options) {
   app.add_option(
       "--broker-image", options.broker_image,
       "image of clusters whose spec names none (default: natrix-broker of this version)");
+  app.add_option("--resync", options.resync_seconds,
+                 "seconds after which a cluster gets a pass although nothing happened")
+      ->check(CLI::Range(10, 86400))
+      ->capture_default_str();
   app.add_option("--api-qps", options.api_qps,
                  "requests a second to the Kubernetes API, 0: no limit")
       ->check(CLI::Range(0.0, 10000.0))

@@ -32,6 +32,7 @@ struct Options {
   std::string leader_elect_namespace;  // empty: the one the operator runs in
   int workers = 4;
   std::string broker_image;  // empty: the one released with this operator
+  int resync_seconds = 300;  // a pass for every cluster at least this often
   double api_qps = 20;
   int api_burst = 30;
   LocalOptions local;

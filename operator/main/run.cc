@@ -8,6 +8,7 @@
 
 #include "broker/base/version.h"
 #include "operator/base/clock.h"
+#include "operator/base/memory.h"
 #include "operator/brokerapi/http_broker_api.h"
 #include "operator/controller/cluster_watches.h"
 #include "operator/controller/controller.h"
@@ -59,6 +60,7 @@ reconcile::ClusterReconcilerOptions reconciler_options(const Options& options) {
   reconcile::ClusterReconcilerOptions result;
   result.instance = pod_name();
   if (!options.broker_image.empty()) result.default_image = options.broker_image;
+  result.resync = std::chrono::seconds(options.resync_seconds);
   return result;
 }
 
@@ -88,6 +90,7 @@ class Program {
                  {.on_started = [this] { controller_.start_working(); },
                   .on_lost = [this] { stop_.fail(); }}) {
     metrics_.set_sources(controller_.metric_sources([this] { return leading(); }));
+    reconciler_.use(controller_);
   }
 
   int run() {
@@ -98,13 +101,24 @@ class Program {
     } else {
       controller_.start_working();
     }
-    StopRequest::Cause cause = stop_.wait();
+    const StopRequest::Cause cause = wait_tidily();
     log_.info("stopping");
     shut_down();
     return cause == StopRequest::Cause::kSignal ? 0 : 1;
   }
 
  private:
+  // Soon after the start, and ever more rarely, what was needed only for a while is given back.
+  StopRequest::Cause wait_tidily() {
+    std::chrono::milliseconds interval = std::chrono::seconds(2);
+    std::optional<StopRequest::Cause> cause;
+    while (!(cause = stop_.wait_for(interval))) {
+      ops::give_back_memory();
+      interval = std::min<std::chrono::milliseconds>(2 * interval, std::chrono::minutes(10));
+    }
+    return *cause;
+  }
+
   bool serve_pages() {
     auto served = operator_main::serve_pages(options_.metrics_address, metrics_, controller_, log_);
     if (!served) {
@@ -153,7 +167,8 @@ int run(const Options& options, StopRequest& stop, ops::Log& log) {
     return kCannotStart;
   }
   // Each watch holds a request open; two more threads keep calls going whatever the watches do.
-  kube::set_transport_threads(controller::cluster_watches().size() + 2);
+  const size_t watches = controller::cluster_watches().size() + (options.leader_elect ? 1 : 0);
+  kube::set_transport_threads(watches + 2);
   log.info("natrix-operator starts", {{"version", kVersion},
                                       {"server", config->server},
                                       {"config", config->source},

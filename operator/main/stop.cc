@@ -6,7 +6,6 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <cstdint>
 
 namespace natrix::operator_main {
@@ -36,9 +35,15 @@ StopRequest::~StopRequest() {
 }
 
 StopRequest::Cause StopRequest::wait() {
+  std::optional<Cause> cause;
+  while (!cause) cause = wait_for(std::chrono::hours(1));
+  return *cause;
+}
+
+std::optional<StopRequest::Cause> StopRequest::wait_for(std::chrono::milliseconds time) {
   pollfd fds[] = {{signal_fd_, POLLIN, 0}, {failure_fd_, POLLIN, 0}};
-  while (::poll(fds, 2, -1) < 0 && errno == EINTR) {
-  }
+  const int ready = ::poll(fds, 2, static_cast<int>(time.count()));
+  if (ready <= 0) return std::nullopt;
   Cause cause = fds[0].revents != 0 ? Cause::kSignal : Cause::kFailure;
   if (cause == Cause::kSignal) {
     signalfd_siginfo first;

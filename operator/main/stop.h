@@ -1,6 +1,8 @@
 // How the program learns that it has to end: a signal, or a part of it that cannot go on.
 #pragma once
 
+#include <chrono>
+#include <optional>
 #include <string>
 
 namespace natrix::operator_main {
@@ -18,6 +20,8 @@ class StopRequest {
   // Blocks until a signal came or fail() was called. Signals after the first one end the process
   // at once, so that a second Ctrl-C works whatever the shutdown does.
   Cause wait();
+  // The same for at most so long; nothing: neither has happened yet.
+  std::optional<Cause> wait_for(std::chrono::milliseconds time);
   // We cannot go on. Safe from any thread.
   void fail();
 

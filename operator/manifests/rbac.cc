@@ -28,10 +28,22 @@ const std::vector<Permission>& cluster_permissions() {
        "secrets",
        {"get", "create", "patch"},
        "route credentials, and the Secrets that specs name"},
-      {"", "pods", {"list", "watch"}, "the state of the servers"},
-      {"apps", "statefulsets", {"get", "list", "watch", "create", "patch"}, "the servers"},
+      {"",
+       "pods",
+       {"list", "watch", "delete"},
+       "the state of the servers; deleted one at a time to restart them"},
+      // No delete: volumes are nobody's to remove but the user's and the StatefulSet controller's.
+      {"", "persistentvolumeclaims", {"list", "patch"}, "volumes grow in place"},
+      {"apps",
+       "statefulsets",
+       {"get", "list", "watch", "create", "patch", "delete"},
+       "the servers; recreated around their pods when volumes grow"},
       {"policy",
        "poddisruptionbudgets",
+       {"get", "list", "watch", "create", "patch", "delete"},
+       "may be switched off"},
+      {"networking.k8s.io",
+       "networkpolicies",
        {"get", "list", "watch", "create", "patch", "delete"},
        "may be switched off"},
       {"events.k8s.io", "events", {"create"}, "one for each transition"},
@@ -41,7 +53,7 @@ const std::vector<Permission>& cluster_permissions() {
 
 const std::vector<Permission>& own_permissions() {
   static const std::vector<Permission> kPermissions = {
-      {"coordination.k8s.io", "leases", {"get", "create", "update"}, "one active replica"},
+      {"coordination.k8s.io", "leases", {"get", "watch", "create", "update"}, "one active replica"},
   };
   return kPermissions;
 }

@@ -1,6 +1,7 @@
 #include "operator/model/cluster.h"
 
 #include "operator/model/cluster_schema.h"
+#include "operator/model/labels.h"
 #include "operator/model/units.h"
 
 namespace natrix::model {
@@ -148,14 +149,34 @@ Service decode_service(const Json& json) {
   return out;
 }
 
+UpdateStrategy decode_update_strategy(const Json& json) {
+  UpdateStrategy out;
+  const std::string type = text(json, "type");
+  out.type = type == "Approve"    ? UpdateType::kApprove
+             : type == "OnDelete" ? UpdateType::kOnDelete
+                                  : UpdateType::kRolling;
+  out.settle_timeout = parse_duration(text(json, "settleTimeout")).value();
+  return out;
+}
+
+NetworkPolicy decode_network_policy(const Json& json) {
+  NetworkPolicy out;
+  out.enabled = json["enabled"];
+  out.client_peers = maybe<Json>(json, "clients");
+  out.monitor_peers = maybe<Json>(json, "monitoring");
+  return out;
+}
+
 Spec decode_spec(const Json& json) {
   Spec out;
   out.replicas = json["replicas"];
   out.image = decode_image(json["image"]);
   out.config = decode_config(json["config"]);
   if (const auto storage = json.find("storage"); storage != json.end()) {
-    out.storage = Storage{text(*storage, "size"), maybe<std::string>(*storage, "storageClassName"),
-                          text(*storage, "mountPath")};
+    out.storage =
+        Storage{text(*storage, "size"), maybe<std::string>(*storage, "storageClassName"),
+                text(*storage, "mountPath"), text((*storage)["retentionPolicy"], "whenDeleted"),
+                text((*storage)["retentionPolicy"], "whenScaled")};
   }
   out.auth = decode_auth(json["auth"]);
   const Json& container = child(json, "container");
@@ -166,6 +187,8 @@ Spec decode_spec(const Json& json) {
   out.service = decode_service(json["service"]);
   out.pod_disruption_budget.enabled = json["podDisruptionBudget"]["enabled"];
   out.pod_disruption_budget.max_unavailable = json["podDisruptionBudget"]["maxUnavailable"];
+  out.network_policy = decode_network_policy(json["networkPolicy"]);
+  out.update_strategy = decode_update_strategy(json["updateStrategy"]);
   out.paused = json["paused"];
   return out;
 }
@@ -219,10 +242,14 @@ Result<Cluster, std::vector<FieldError>> parse_cluster(Json object) {
   out.generation = metadata.value("generation", int64_t{0});
   out.deleting = metadata.contains("deletionTimestamp");
   const Json& annotations = child(metadata, "annotations");
-  if (const auto found = annotations.find("natrix.dev/restart");
-      found != annotations.end() && found->is_string()) {
-    out.restart = found->get<std::string>();
-  }
+  const auto annotation = [&](const char* name) {
+    const auto found = annotations.find(name);
+    const bool there = found != annotations.end() && found->is_string();
+    return there ? found->get<std::string>() : std::string();
+  };
+  out.restart = annotation(kRestartAnnotation);
+  out.approved_plan = annotation(kApproveAnnotation);
+  out.forced_pod = annotation(kForceAnnotation);
   out.spec = decode_spec(object["spec"]);
   return out;
 }

@@ -83,6 +83,9 @@ struct Storage {
   std::string size;
   std::optional<std::string> storage_class_name;
   std::string mount_path;
+  // What becomes of the claims: "Retain" or "Delete".
+  std::string when_deleted = "Retain";  // with the cluster
+  std::string when_scaled = "Retain";   // with a server that scaling down removed
 };
 
 enum class AuthMode { kNone, kToken, kUsers };
@@ -138,6 +141,25 @@ struct Service {
   [[nodiscard]] bool headless() const { return type == "Headless"; }
 };
 
+enum class UpdateType {
+  kRolling,   // one server at a time, when the cluster's own state allows it
+  kOnDelete,  // the user deletes the pods
+  kApprove,   // as kRolling, after the user has approved the plan
+};
+
+struct UpdateStrategy {
+  UpdateType type = UpdateType::kRolling;
+  // A step that has waited for this long is reported; it goes on waiting.
+  std::chrono::nanoseconds settle_timeout{std::chrono::minutes(10)};
+};
+
+// Who may reach the servers. Peers are Kubernetes' NetworkPolicyPeer, handed through.
+struct NetworkPolicy {
+  bool enabled = true;
+  std::optional<Json> client_peers;   // absent: everybody
+  std::optional<Json> monitor_peers;  // absent: everybody
+};
+
 struct Budget {
   bool enabled = true;
   Json max_unavailable = 1;  // number or percentage
@@ -153,6 +175,8 @@ struct Spec {
   PodTemplate pod_template;
   Service service;
   Budget pod_disruption_budget;
+  NetworkPolicy network_policy;
+  UpdateStrategy update_strategy;
   bool paused = false;
 };
 
@@ -162,7 +186,9 @@ struct Cluster {
   std::string uid;
   int64_t generation = 0;
   bool deleting = false;
-  std::string restart;  // value of the annotation natrix.dev/restart
+  std::string restart;        // values of annotations, see labels.h
+  std::string approved_plan;  // a plan's digest
+  std::string forced_pod;     // a pod's name
   Spec spec;
 
   // The NATS cluster's name.

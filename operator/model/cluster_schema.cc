@@ -53,34 +53,6 @@ Schema image_schema() {
              }});
 }
 
-Schema storage_schema() {
-  const char* kFixed = "storage cannot be added, removed or changed on an existing cluster";
-  return Schema::object(
-             "One PersistentVolumeClaim per server, kept when the server or the cluster goes.",
-             {{"size",
-               Schema::string("Requested size of each volume.")
-                   .length(1, 32)
-                   .matching("^[0-9]+(\\.[0-9]+)?([kMGTPE]|[KMGTPE]i)?$",
-                             "a quantity such as 10Gi"),
-               true},
-              {"storageClassName",
-               Schema::string("Absent: the default class of the Kubernetes cluster.")
-                   .length(0, 253)},
-              {"mountPath", Schema::string("Where the volume appears in the container.")
-                                .length(2, 200)
-                                .matching("^/[-._a-zA-Z0-9/]*$", "an absolute path")
-                                .by_default("/data")}})
-      .rule(
-          {"self == oldSelf", kFixed,
-           [](const Json& storage, const Json* old) { return old == nullptr || storage == *old; }})
-      .rule({"self.mountPath != '/etc/nats' && self.mountPath != '/var/run/nats'",
-             "mountPath is used by the operator for the server's configuration",
-             [](const Json& storage, const Json*) {
-               return storage["mountPath"] != "/etc/nats" &&
-                      storage["mountPath"] != "/var/run/nats";
-             }});
-}
-
 Schema subjects_schema(std::string description) {
   auto subjects = [](std::string text) {
     return Schema::array(std::move(text), Schema::string("").length(1, 256)).items(0, 64);
@@ -178,7 +150,7 @@ Schema budget_schema() {
 }
 
 Schema build_spec() {
-  const char* kStorageFixed = "storage cannot be added, removed or changed on an existing cluster";
+  const char* kStorageFixed = "storage cannot be added or removed on an existing cluster";
   auto storage_kept = [](const Json& spec, const Json* old) {
     return old == nullptr || spec.contains("storage") == old->contains("storage");
   };
@@ -193,6 +165,8 @@ Schema build_spec() {
               {"podTemplate", pod_template_schema()},
               {"service", service_schema().by_default(Json::object())},
               {"podDisruptionBudget", budget_schema().by_default(Json::object())},
+              {"networkPolicy", network_policy_schema().by_default(Json::object())},
+              {"updateStrategy", update_strategy_schema().by_default(Json::object())},
               {"paused",
                Schema::boolean("True: change nothing; the status stays live and shows the plan.")
                    .by_default(false)}})

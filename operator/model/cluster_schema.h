@@ -13,6 +13,9 @@ const Schema& status_schema();
 Schema config_schema();
 Schema pod_template_schema();
 Schema container_schema();
+Schema storage_schema();
+Schema update_strategy_schema();
+Schema network_policy_schema();
 
 // Rules that look at the object's name; the value they get is {metadata: {name}, spec}.
 const std::vector<Rule>& object_rules();

@@ -25,8 +25,17 @@ inline constexpr const char* kManagedSelector = "app.kubernetes.io/managed-by=na
 inline constexpr const char* kAppliedAnnotation = "natrix.dev/applied-digest";
 // On the pod template: digest of the configuration a server reads only at start.
 inline constexpr const char* kConfigAnnotation = "natrix.dev/config-digest";
+// On the StatefulSet: the generation of the NatsCluster it was last written for, so that a stale
+// answer of the API server is never taken for the newest spec.
+inline constexpr const char* kGenerationAnnotation = "natrix.dev/generation";
+// On the StatefulSet: how many servers it is on its way to. Scaling down goes one server at a time.
+inline constexpr const char* kTargetReplicasAnnotation = "natrix.dev/target-replicas";
 // On a NatsCluster, by the user: a new value restarts the servers one by one.
 inline constexpr const char* kRestartAnnotation = "natrix.dev/restart";
+// On a NatsCluster, by the user: the digest of the plan that may be carried out (Approve).
+inline constexpr const char* kApproveAnnotation = "natrix.dev/approve-plan";
+// On a NatsCluster, by the user: this pod may be taken down although the gate is closed.
+inline constexpr const char* kForceAnnotation = "natrix.dev/force-step";
 
 inline bool is_own_label(std::string_view key) {
   return key.rfind("natrix.dev/", 0) == 0 || key == kNameLabel || key == kInstanceLabel ||

@@ -24,6 +24,12 @@ std::string_view name_of(ConditionType type) {
       return "Stalled";
     case ConditionType::kPaused:
       return "Paused";
+    case ConditionType::kPlanPending:
+      return "PlanPending";
+    case ConditionType::kRolloutBlocked:
+      return "RolloutBlocked";
+    case ConditionType::kStorageResizing:
+      return "StorageResizing";
   }
   NATRIX_ASSERT(false, "condition type without a name");
   return "";
@@ -39,6 +45,9 @@ std::string_view name_of(Reason reason) {
       "Success",
       "NotPaused",
       "NotStalled",
+      "NothingPending",
+      "NotBlocked",
+      "NotResizing",
       // on the way
       "Creating",
       "ScalingUp",
@@ -48,6 +57,8 @@ std::string_view name_of(Reason reason) {
       "FormingCluster",
       "WaitingForDeletion",
       "Paused",
+      "WaitingForPodDeletion",
+      "VolumesGrowing",
       // for somebody to look at
       "ServersNotReady",
       "ServerFailing",
@@ -55,6 +66,9 @@ std::string_view name_of(Reason reason) {
       "Unschedulable",
       "ImagePullFailing",
       "VolumePending",
+      "WaitingForApproval",
+      "RolloutStuck",
+      "StorageResizeRefused",
       "SpecInvalid",
       "StorageImmutable",
       "NameConflict",
@@ -84,9 +98,9 @@ std::string runbook(Reason reason) {
 std::string_view name_of(ActionReason reason) {
   static constexpr std::array kNames = {
       "Missing",      "Drift",      "SpecChanged",  "ReplicasChanged", "ConfigChanged",
-      "ImageChanged", "PodChanged", "RestartAsked", "NotWanted",
+      "ImageChanged", "PodChanged", "RestartAsked", "NotWanted",       "StorageGrown",
   };
-  static_assert(kNames.size() == static_cast<size_t>(ActionReason::kNotWanted) + 1);
+  static_assert(kNames.size() == static_cast<size_t>(ActionReason::kStorageGrown) + 1);
   return kNames.at(static_cast<size_t>(reason));
 }
 

@@ -11,19 +11,23 @@ namespace natrix::model {
 
 // All of them are present from the first pass on.
 enum class ConditionType {
-  kReady,          // every server runs the wanted configuration and serves clients
-  kAvailable,      // at least one server serves clients
-  kProgressing,    // servers are being created, scaled or replaced
-  kDegraded,       // something is wrong with a server
-  kReconciled,     // the last pass could do what it wanted
-  kConfigApplied,  // every server runs the wanted configuration
-  kStalled,        // nothing will change until somebody acts
-  kPaused,         // spec.paused
+  kReady,            // every server runs the wanted configuration and serves clients
+  kAvailable,        // at least one server serves clients
+  kProgressing,      // servers are being created, scaled or replaced
+  kDegraded,         // something is wrong with a server
+  kReconciled,       // the last pass could do what it wanted
+  kConfigApplied,    // every server runs the wanted configuration
+  kStalled,          // nothing will change until somebody acts
+  kPaused,           // spec.paused
+  kPlanPending,      // changes wait for somebody: approval, or pods deleted by hand
+  kRolloutBlocked,   // the next step of a rolling change has waited for too long
+  kStorageResizing,  // volumes are growing
 };
 inline constexpr std::array kConditionTypes = {
-    ConditionType::kReady,    ConditionType::kAvailable,  ConditionType::kProgressing,
-    ConditionType::kDegraded, ConditionType::kReconciled, ConditionType::kConfigApplied,
-    ConditionType::kStalled,  ConditionType::kPaused,
+    ConditionType::kReady,          ConditionType::kAvailable,       ConditionType::kProgressing,
+    ConditionType::kDegraded,       ConditionType::kReconciled,      ConditionType::kConfigApplied,
+    ConditionType::kStalled,        ConditionType::kPaused,          ConditionType::kPlanPending,
+    ConditionType::kRolloutBlocked, ConditionType::kStorageResizing,
 };
 std::string_view name_of(ConditionType type);
 
@@ -36,6 +40,9 @@ enum class Reason {
   kSuccess,
   kNotPaused,
   kNotStalled,
+  kNothingPending,
+  kNotBlocked,
+  kNotResizing,
   // On the way.
   kCreating,
   kScalingUp,
@@ -45,6 +52,8 @@ enum class Reason {
   kFormingCluster,
   kWaitingForDeletion,
   kPaused,
+  kWaitingForPodDeletion,
+  kVolumesGrowing,
   // Somebody should look.
   kServersNotReady,
   kServerFailing,
@@ -52,6 +61,9 @@ enum class Reason {
   kUnschedulable,
   kImagePullFailing,
   kVolumePending,
+  kWaitingForApproval,
+  kRolloutStuck,
+  kStorageResizeRefused,
   kSpecInvalid,
   kStorageImmutable,
   kNameConflict,
@@ -79,6 +91,7 @@ enum class ActionReason {
   kPodChanged,    // another part of the pod template
   kRestartAsked,  // the annotation natrix.dev/restart
   kNotWanted,     // switched off in the spec
+  kStorageGrown,  // spec.storage.size
 };
 std::string_view name_of(ActionReason reason);
 

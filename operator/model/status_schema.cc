@@ -37,12 +37,22 @@ Schema plan_schema() {
        {"actions",
         Schema::array(
             "In order.",
-            Schema::object("", {{"action", text("Apply or Delete.")},
+            Schema::object("", {{"action", text("Apply, Delete, Recreate or RestartServer.")},
                                 {"target", text("Kind and name.")},
                                 {"reason", text("Why.")},
                                 {"field", text("The first field that differs.")},
                                 {"disruptive", Schema::boolean("Whether servers restart.")},
                                 {"message", text("In words.")}}))}});
+}
+
+Schema rollout_schema() {
+  return Schema::object(
+      "The rolling change that is under way; absent when there is none.",
+      {{"total", count("Servers.")},
+       {"updated", count("Servers that have been replaced and are ready.")},
+       {"next", text("The server whose turn it is.")},
+       {"waitingFor", text("What the next step waits for; empty while a step is being done.")},
+       {"since", text("Since when it waits for that.").format("date-time")}});
 }
 
 Schema servers_schema() {
@@ -81,6 +91,7 @@ const Schema& status_schema() {
                                   {"appliedServers", count("Servers that run it.")},
                                   {"method", text("How a change reaches the servers.")}})},
        {"plan", plan_schema()},
+       {"rollout", rollout_schema()},
        {"servers", servers_schema()},
        {"conditions", conditions_schema()}});
   return kSchema;

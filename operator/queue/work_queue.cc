@@ -27,13 +27,13 @@ void WorkQueue::add_after(const Key& key, ops::Duration delay) {
   delay_until(key, clock_.now() + delay);
 }
 
-void WorkQueue::retry(const Key& key) {
+void WorkQueue::retry(const Key& key, ops::Duration at_least) {
   std::lock_guard lock(mutex_);
   if (shut_down_) return;
   ++retries_;
   ops::Time now = clock_.now();
   ops::Duration own = options_.backoff.delay(++failures_[key], options_.random());
-  delay_until(key, now + std::max(own, bucket_.reserve(now)));
+  delay_until(key, now + std::max({own, bucket_.reserve(now), at_least}));
 }
 
 void WorkQueue::forget(const Key& key) {

@@ -67,8 +67,9 @@ class WorkQueue {
   // Look again after `delay`. Of several delays of one key the earliest counts, and all of them end
   // when the key is taken: that pass decides anew.
   void add_after(const Key& key, ops::Duration delay);
-  // The pass failed: look again after this key's backoff and the overall retry limit.
-  void retry(const Key& key);
+  // The pass failed: look again after this key's backoff and the overall retry limit, but not
+  // before `at_least` has passed, which is what an API server that is overloaded asked for.
+  void retry(const Key& key, ops::Duration at_least = ops::Duration(0));
   // The pass succeeded: the next failure counts as the first again.
   void forget(const Key& key);
 

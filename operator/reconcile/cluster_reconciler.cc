@@ -3,9 +3,16 @@
 #include <openssl/rand.h>
 
 #include "broker/base/assert.h"
+#include "operator/kube/resources.h"
 #include "operator/reconcile/pass.h"
 
 namespace natrix::reconcile {
+
+namespace {
+
+constexpr std::chrono::hours kReadAllAgain{1};
+
+}  // namespace
 
 ClusterReconciler::ClusterReconciler(kube::Api& api, brokerapi::BrokerApi& brokers,
                                      ops::Clock& clock, ops::Log& log,
@@ -21,6 +28,8 @@ ClusterReconciler::ClusterReconciler(kube::Api& api, brokerapi::BrokerApi& broke
 ClusterReconciler::~ClusterReconciler() = default;
 
 Outcome ClusterReconciler::reconcile(const std::string& ns, const std::string& name) {
+  const std::shared_ptr<Memory> memory = remember(ns, name);
+  if (still_at_rest(*memory)) return {memory->rest->next_look, std::nullopt};
   auto object = api_.get({kNatsClusters, ns, name});
   if (!object) {
     if (object.error().code == kube::Errc::kNotFound) {
@@ -31,8 +40,24 @@ Outcome ClusterReconciler::reconcile(const std::string& ns, const std::string& n
   }
   // Children go with their owner, claims stay: there is nothing to undo, hence no finalizer.
   if (!at(*object, {"metadata", "deletionTimestamp"}).is_null()) return {};
-  const std::shared_ptr<Memory> memory = remember(ns, name);
   return Pass(*this, *memory, std::move(*object)).run();
+}
+
+bool ClusterReconciler::still_at_rest(Memory& memory) {
+  if (view_ == nullptr || !memory.rest) return false;
+  const Memory::Rest& rest = *memory.rest;
+  const ops::Time now = clock_.now();
+  if (now - rest.since >= kReadAllAgain || !still_so(rest.versions, *view_, api_)) return false;
+  if (view_->owned(kube::kPods, rest.set_uid) != rest.pods) return false;
+  if (memory.servers.empty() || now - memory.reported_at < options_.broker_interval) return true;
+  Reports reports;
+  for (auto& [name, answer] : brokers_.ask(memory.servers, options_.broker_deadline)) {
+    if (answer) reports.emplace(name, std::move(*answer));
+  }
+  memory.reported_at = now;
+  if (reports == memory.reports) return true;
+  memory.reports = std::move(reports);
+  return false;
 }
 
 std::shared_ptr<ClusterReconciler::Memory> ClusterReconciler::remember(const std::string& ns,

@@ -4,6 +4,10 @@
 // paused, and writes the status if it changed. A pass that finds everything as it should be writes
 // nothing. Bad objects end in conditions, never in a crash.
 //
+// With a View, a cluster that was at rest and of which the watches show nothing new is not read
+// again: only its Secrets, which are not watched, are, and its servers are asked. Once an hour all
+// of it is read whatever the watches show.
+//
 // Safe from any thread as Reconciler demands it: one pass at a time for one cluster.
 #pragma once
 
@@ -18,6 +22,7 @@
 #include "operator/brokerapi/broker_api.h"
 #include "operator/kube/api.h"
 #include "operator/reconcile/reconciler.h"
+#include "operator/reconcile/view.h"
 
 namespace natrix::reconcile {
 
@@ -45,11 +50,16 @@ class ClusterReconciler : public Reconciler {
                     ClusterReconcilerOptions options, std::function<std::string()> make_password);
   ~ClusterReconciler() override;
 
+  // Before the first pass, if at all. Must outlive the reconciler's last pass.
+  void use(const View& view) { view_ = &view; }
+
   Outcome reconcile(const std::string& ns, const std::string& name) override;
 
  private:
   struct Memory;  // what is kept of a cluster between passes; losing it costs a request or two
 
+  // Nothing has changed since a pass that left the cluster at rest.
+  bool still_at_rest(Memory& memory);
   std::shared_ptr<Memory> remember(const std::string& ns, const std::string& name);
   void forget(const std::string& ns, const std::string& name);
 
@@ -60,6 +70,7 @@ class ClusterReconciler : public Reconciler {
   ops::Log& log_;
   const ClusterReconcilerOptions options_;
   const std::function<std::string()> make_password_;
+  const View* view_ = nullptr;
   std::mutex mutex_;
   std::map<std::pair<std::string, std::string>, std::shared_ptr<Memory>> memories_;
 };

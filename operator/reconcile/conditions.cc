@@ -16,12 +16,6 @@ using model::Reason;
 
 // How long freshly ready servers may take to find each other before that counts as a fault.
 constexpr std::chrono::seconds kMeshTime{60};
-constexpr size_t kLongestMessage = 1024;
-
-Condition make(ConditionType type, bool holds, Reason reason, std::string message) {
-  message = model::shortened(std::move(message), kLongestMessage) + model::runbook(reason);
-  return {type, holds ? "True" : "False", reason, std::move(message)};
-}
 
 std::string servers(int count) {
   return fmt::format("{} server{}", count, count == 1 ? "" : "s");
@@ -58,7 +52,25 @@ Reason reason_of_trouble(const Pod& pod) {
   return Reason::kServerFailing;
 }
 
+// As it is called below.
+Condition make(ConditionType type, bool holds, Reason reason, std::string message) {
+  return make_condition(type, holds, reason, std::move(message));
+}
+
+std::string next_step(const StatusInput& input) {
+  if (input.rollout == nullptr || input.rollout->pending.empty()) return "";
+  const std::string& next = input.rollout->pending.front().pod;
+  if (input.rollout->waiting_for.empty()) return fmt::format("; {} is next", next);
+  return fmt::format("; {} is next and waits for {}", next, input.rollout->waiting_for);
+}
+
 }  // namespace
+
+Condition make_condition(ConditionType type, bool holds, Reason reason, std::string message) {
+  constexpr size_t kLongestMessage = 1024;
+  message = model::shortened(std::move(message), kLongestMessage) + model::runbook(reason);
+  return {type, holds ? "True" : "False", reason, std::move(message)};
+}
 
 Facts count_facts(const StatusInput& input) {
   Facts out;
@@ -130,10 +142,8 @@ Condition progressing_condition(const StatusInput& input, const Facts& facts) {
   }
   if (!facts.set_observed) return say(Reason::kRollingOut, "a change is being taken up");
   if (facts.updated < facts.existing) {
-    return say(Reason::kRollingOut,
-               fmt::format("{} of {} run the newest revision; they restart one by "
-                           "one, the last one first",
-                           facts.updated, servers(facts.existing)));
+    return say(Reason::kRollingOut, fmt::format("{} of {} run the newest revision{}", facts.updated,
+                                                servers(facts.existing), next_step(input)));
   }
   if (facts.ready < facts.wanted) {
     return say(Reason::kStarting,
@@ -156,6 +166,8 @@ Condition ready_condition(const StatusInput& input, const Facts& facts,
   if (progressing.status == "True") return no(progressing.reason, progressing.message);
   const bool pending = input.plan != nullptr && !input.plan->actions.empty();
   if (pending || !facts.set_exists) {
+    if (!input.approval.empty())
+      return no(Reason::kWaitingForApproval, "changes wait in status.plan to be approved");
     return no(Reason::kPaused, "changes wait in status.plan until spec.paused is false");
   }
   return make(ConditionType::kReady, true, Reason::kAllServersReady,

@@ -27,6 +27,10 @@ struct Trouble {
 };
 std::optional<Trouble> find_trouble(const StatusInput& input, const Facts& facts);
 
+// With the runbook of its reason, cut to what an API server takes.
+Condition make_condition(model::ConditionType type, bool holds, model::Reason reason,
+                         std::string message);
+
 Condition progressing_condition(const StatusInput& input, const Facts& facts);
 Condition ready_condition(const StatusInput& input, const Facts& facts,
                           const Condition& progressing, const std::optional<Trouble>& trouble);
@@ -36,5 +40,9 @@ Condition config_applied_condition(const StatusInput& input, const Facts& facts)
 Condition reconciled_condition(const StatusInput& input);
 Condition stalled_condition(const StatusInput& input);
 Condition paused_condition(const StatusInput& input);
+Condition plan_pending_condition(const StatusInput& input);
+// `since` when the rollout stands where it stands, RFC 3339.
+Condition rollout_blocked_condition(const StatusInput& input, const std::string& since);
+Condition storage_condition(const StatusInput& input);
 
 }  // namespace natrix::reconcile

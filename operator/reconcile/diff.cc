@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 
 #include "operator/model/labels.h"
@@ -184,6 +185,22 @@ std::vector<Difference> dropped_fields(const Json& wanted, const Json& live) {
   return std::move(dropped.found);
 }
 
+// Of two texts of several lines, the first lines that are not the same.
+std::pair<Json, Json> where_they_differ(const Json& a, const Json& b) {
+  if (!a.is_string() || !b.is_string()) return {a, b};
+  const auto& left = a.get_ref<const std::string&>();
+  const auto& right = b.get_ref<const std::string&>();
+  const auto at = static_cast<size_t>(
+      std::mismatch(left.begin(), left.end(), right.begin(), right.end()).first - left.begin());
+  const size_t before = at == 0 ? std::string::npos : left.rfind('\n', at - 1);
+  const size_t line = before == std::string::npos ? 0 : before + 1;
+  const auto rest = [line](const std::string& text) {
+    return text.substr(line, text.find('\n', line) - line);
+  };
+  if (line == 0 && left.find('\n') == std::string::npos) return {a, b};
+  return {rest(left), rest(right)};
+}
+
 std::string shown(const Json& value) {
   constexpr size_t kShown = 60;
   if (value.is_null()) return "absent";
@@ -206,8 +223,8 @@ std::vector<Difference> differences(const Json& wanted, const Json& live) {
 
 std::string text_of(const Difference& difference, bool secret) {
   if (secret && is_below(difference.path, "data")) return difference.path + ": changed";
-  return fmt::format("{}: {} -> {}", difference.path, shown(difference.live),
-                     shown(difference.wanted));
+  const auto [live, wanted] = where_they_differ(difference.live, difference.wanted);
+  return fmt::format("{}: {} -> {}", difference.path, shown(live), shown(wanted));
 }
 
 bool is_below(const std::string& path, const std::string& root) {

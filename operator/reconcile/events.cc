@@ -28,13 +28,16 @@ std::optional<bool> is_warning(ConditionType type, const std::string& before,
       return before == "True" ? std::optional<bool>(true) : std::nullopt;
     case ConditionType::kDegraded:
     case ConditionType::kStalled:
+    case ConditionType::kRolloutBlocked:
       if (after == "True") return true;
       return before == "True" ? std::optional<bool>(false) : std::nullopt;
     case ConditionType::kPaused:
+    case ConditionType::kPlanPending:
       if (after == "True" || before == "True") return false;
       return std::nullopt;
     case ConditionType::kProgressing:
     case ConditionType::kReconciled:
+    case ConditionType::kStorageResizing:
     case ConditionType::kConfigApplied:
       return std::nullopt;  // these come with one of the others
   }

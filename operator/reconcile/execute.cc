@@ -10,13 +10,21 @@ kube::ApiResult<void> run(kube::Api& api, const std::string& ns, const Action& a
                           LiveChildren& live, Normalised& normalised) {
   const kube::ResourceType& type = type_of(action.target.kind);
   const kube::ObjectRef ref{type, ns, action.target.name};
-  if (action.verb == Action::Verb::kDelete) {
+  if (action.verb == Action::Verb::kDelete || action.verb == Action::Verb::kOrphan) {
     auto removed =
-        api.remove(ref, {action.uid, action.resource_version}, kube::Propagation::kBackground);
+        api.remove(ref, {action.uid, action.resource_version},
+                   action.verb == Action::Verb::kOrphan ? kube::Propagation::kOrphan
+                                                        : kube::Propagation::kBackground);
     if (!removed && removed.error().code != kube::Errc::kNotFound) {
       return fail_with(kube::ApiError(removed.error()));
     }
-    live.erase(action.target);
+    if (action.verb == Action::Verb::kDelete) live.erase(action.target);
+    return {};
+  }
+  if (action.verb == Action::Verb::kPatch) {
+    auto patched = api.merge_patch(ref, action.object);
+    if (!patched) return fail_with(kube::ApiError(patched.error()));
+    if (live.count(action.target) != 0) live[action.target] = std::move(*patched);
     return {};
   }
   auto written = action.verb == Action::Verb::kCreate
@@ -24,10 +32,14 @@ kube::ApiResult<void> run(kube::Api& api, const std::string& ns, const Action& a
                      : api.apply(ref, action.object, model::kManager);
   if (!written) return fail_with(kube::ApiError(written.error()));
   if (action.verb == Action::Verb::kApply) {
+    std::vector<Difference> remaining = differences(action.object, *written);
+    // Sent as a condition, not as a wish.
+    std::erase_if(remaining,
+                  [](const Difference& d) { return d.path == "metadata.resourceVersion"; });
     normalised.remember(
         action.target,
         string_at(action.object, {"metadata", "annotations", model::kAppliedAnnotation}),
-        differences(action.object, *written));
+        remaining);
   }
   live[action.target] = std::move(*written);
   return {};

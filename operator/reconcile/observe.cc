@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 
 #include "operator/kube/resources.h"
 #include "operator/model/base64.h"
@@ -22,6 +23,7 @@ std::vector<ChildKey> all_keys(const model::Cluster& cluster) {
           {Kind::kService, resource::headless_name(cluster)},
           {Kind::kService, cluster.name},
           {Kind::kPodDisruptionBudget, cluster.name},
+          {Kind::kNetworkPolicy, cluster.name},
           {Kind::kStatefulSet, cluster.name}};
 }
 
@@ -82,11 +84,25 @@ void read_container(const Json& pod, Pod& out) {
   }
 }
 
+// Labels can be copied, the owner's uid cannot. A pod without an owner is one that outlives its
+// StatefulSet while that is made anew; the next one takes it over by labels and name.
 bool belongs_to(const Json& pod, const std::string& set_uid) {
-  for (const Json& owner : at(pod, {"metadata", "ownerReferences"})) {
-    if (member(owner, "controller") == true) return string_at(owner, {"uid"}) == set_uid;
+  const Json& owners = at(pod, {"metadata", "ownerReferences"});
+  if (owners.is_array()) {
+    for (const Json& owner : owners) {
+      if (member(owner, "controller") == true) return string_at(owner, {"uid"}) == set_uid;
+    }
   }
-  return false;
+  return true;
+}
+
+// The number at the end of "<prefix>-2"; -1 for any other name.
+int ordinal_of(const std::string& name, const std::string& prefix) {
+  if (name.size() <= prefix.size() + 1 || name.rfind(prefix + "-", 0) != 0) return -1;
+  int out = -1;
+  const char* end = name.data() + name.size();
+  const auto [stop, error] = std::from_chars(name.data() + prefix.size() + 1, end, out);
+  return error == std::errc() && stop == end ? out : -1;
 }
 
 kube::ApiResult<std::vector<Pod>> read_pods(kube::Api& api, const model::Cluster& cluster,
@@ -98,12 +114,46 @@ kube::ApiResult<std::vector<Pod>> read_pods(kube::Api& api, const model::Cluster
   if (!list) return fail_with(kube::ApiError(list.error()));
   std::vector<Pod> out;
   for (const Json& pod : list->items) {
-    // Labels can be copied, the owner's uid cannot.
-    if (belongs_to(pod, set_uid)) out.push_back(decode_pod(pod));
+    if (!belongs_to(pod, set_uid)) continue;
+    Pod decoded = decode_pod(pod);
+    decoded.ordinal = ordinal_of(decoded.name, cluster.name);
+    if (decoded.ordinal >= 0) out.push_back(std::move(decoded));
   }
   std::sort(out.begin(), out.end(), [](const Pod& a, const Pod& b) {
     return std::pair(a.name.size(), a.name) < std::pair(b.name.size(), b.name);
   });
+  return out;
+}
+
+Claim decode_claim(const Json& claim) {
+  Claim out;
+  out.name = string_at(claim, {"metadata", "name"});
+  out.uid = string_at(claim, {"metadata", "uid"});
+  out.resource_version = string_at(claim, {"metadata", "resourceVersion"});
+  out.requested = string_at(claim, {"spec", "resources", "requests", "storage"});
+  out.capacity = string_at(claim, {"status", "capacity", "storage"});
+  out.deleting = !at(claim, {"metadata", "deletionTimestamp"}).is_null();
+  const Json& owners = at(claim, {"metadata", "ownerReferences"});
+  out.owned = owners.is_array() && std::any_of(owners.begin(), owners.end(), [](const Json& owner) {
+                return string_at(owner, {"kind"}) == "StatefulSet";
+              });
+  return out;
+}
+
+kube::ApiResult<std::vector<Claim>> read_claims(kube::Api& api, const model::Cluster& cluster) {
+  std::vector<Claim> out;
+  if (!cluster.spec.storage) return out;
+  kube::ListOptions options;
+  options.ns = cluster.ns;
+  options.label_selector = resource::selector_text(cluster);
+  const kube::ApiResult<kube::ObjectList> list = api.list(kube::kPersistentVolumeClaims, options);
+  if (!list) return fail_with(kube::ApiError(list.error()));
+  const std::string prefix = std::string(resource::kDataVolume) + "-" + cluster.name;
+  for (const Json& claim : list->items) {
+    const int ordinal = ordinal_of(string_at(claim, {"metadata", "name"}), prefix);
+    if (ordinal >= 0 && ordinal < cluster.spec.replicas) out.push_back(decode_claim(claim));
+  }
+  std::sort(out.begin(), out.end(), [](const Claim& a, const Claim& b) { return a.name < b.name; });
   return out;
 }
 
@@ -180,6 +230,16 @@ Pod decode_pod(const Json& pod) {
   out.ip = string_at(pod, {"status", "podIP"});
   out.phase = string_at(pod, {"status", "phase"});
   out.revision = string_at(pod, {"metadata", "labels", "controller-revision-hash"});
+  out.resource_version = string_at(pod, {"metadata", "resourceVersion"});
+  out.restart = string_at(pod, {"metadata", "annotations", model::kRestartAnnotation});
+  const Json& containers = at(pod, {"spec", "containers"});
+  if (containers.is_array()) {
+    for (const Json& container : containers) {
+      if (string_at(container, {"name"}) != resource::kContainerName) continue;
+      out.image = string_at(container, {"image"});
+      out.startup_failures = int_at(container, {"startupProbe", "failureThreshold"});
+    }
+  }
   out.config_digest = string_at(pod, {"metadata", "annotations", model::kConfigAnnotation});
   out.deleting = !at(pod, {"metadata", "deletionTimestamp"}).is_null();
   read_conditions(pod, out);
@@ -195,10 +255,14 @@ kube::ApiResult<Observed> observe(kube::Api& api, const model::Cluster& cluster)
     if (*got) out.children.emplace(key, std::move(**got));
   }
   const auto set = out.children.find({Kind::kStatefulSet, cluster.name});
-  if (set == out.children.end()) return out;
-  auto pods = read_pods(api, cluster, string_at(set->second, {"metadata", "uid"}));
+  const std::string uid =
+      set == out.children.end() ? "" : string_at(set->second, {"metadata", "uid"});
+  auto pods = read_pods(api, cluster, uid);
   if (!pods) return fail_with(kube::ApiError(pods.error()));
   out.pods = std::move(*pods);
+  auto claims = read_claims(api, cluster);
+  if (!claims) return fail_with(kube::ApiError(claims.error()));
+  out.claims = std::move(*claims);
   return out;
 }
 

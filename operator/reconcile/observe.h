@@ -4,10 +4,12 @@
 // replace credentials that exist.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "operator/brokerapi/broker_api.h"
 #include "operator/brokerconf/render.h"
 #include "operator/model/reasons.h"
 #include "operator/reconcile/plan.h"
@@ -17,12 +19,17 @@ namespace natrix::reconcile {
 // One server's pod, reduced to what decisions and the status need.
 struct Pod {
   std::string name;
+  int ordinal = -1;  // -1: not a name of the StatefulSet's making
   std::string uid;
+  std::string resource_version;
   std::string node;
   std::string ip;
   std::string phase;
-  std::string revision;       // controller-revision-hash
-  std::string config_digest;  // of the configuration it was started with
+  std::string revision;          // controller-revision-hash
+  std::string config_digest;     // of the configuration it was started with
+  std::string image;             // of the server
+  std::string restart;           // annotation natrix.dev/restart it was made with
+  int64_t startup_failures = 0;  // its startup probe's failureThreshold, 0: none
   bool ready = false;
   bool deleting = false;
   std::string ready_since;  // RFC 3339, last change of condition Ready
@@ -32,9 +39,13 @@ struct Pod {
   std::string trouble;
 };
 
+using Reports = std::map<std::string, brokerapi::ServerReport>;  // by pod name
+
 struct Observed {
   LiveChildren children;
-  std::vector<Pod> pods;  // of the StatefulSet, by name
+  // Of the StatefulSet, or left over from one that is gone; by name.
+  std::vector<Pod> pods;
+  std::vector<Claim> claims;  // of the servers there should be, by name; only with spec.storage
 };
 
 // Decodes a pod; any JSON is survived.

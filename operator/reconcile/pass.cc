@@ -19,6 +19,7 @@ constexpr size_t kMostErrorsShown = 5;
 // Errors that may pass are worth a condition when they do not.
 constexpr int kFailuresUntilShown = 3;
 constexpr std::chrono::seconds kLookWhileMeshing{3};
+constexpr std::chrono::seconds kLookAfterGrowth{1};
 constexpr std::chrono::seconds kLookWhileProgressing{30};
 constexpr std::chrono::seconds kLookAfterProblem{15};
 
@@ -29,6 +30,12 @@ std::string cluster_text(const model::Cluster& cluster) {
   return cluster.ns + "/" + cluster.name;
 }
 
+// Up to a tenth earlier, by the cluster: all passes of a start would otherwise come back together.
+std::chrono::milliseconds spread_out(std::chrono::milliseconds period, const std::string& uid) {
+  const auto part = static_cast<int64_t>(std::hash<std::string>()(uid) % 1000);
+  return period - period * part / 10000;
+}
+
 bool names_secrets(const model::Cluster& cluster) {
   return cluster.spec.auth.mode != model::AuthMode::kNone ||
          !cluster.spec.config.cluster.credentials_secret.empty();
@@ -37,7 +44,9 @@ bool names_secrets(const model::Cluster& cluster) {
 }  // namespace
 
 Pass::Pass(ClusterReconciler& owner, ClusterReconciler::Memory& memory, Json object)
-    : owner_(owner), memory_(memory), object_(std::move(object)) {}
+    : owner_(owner), memory_(memory), api_(owner.api_), object_(std::move(object)) {
+  memory_.rest.reset();
+}
 
 Outcome Pass::run() {
   read_spec();
@@ -46,6 +55,7 @@ Outcome Pass::run() {
     decide();
     if (!act()) break;
   }
+  roll();
   ask_servers();
   return report();
 }
@@ -72,7 +82,7 @@ void Pass::read_spec() {
 }
 
 bool Pass::look() {
-  auto observed = observe(owner_.api_, cluster_);
+  auto observed = observe(api_, cluster_);
   if (!observed) {
     note_error(observed.error(), "looking at the cluster");
     return false;
@@ -83,8 +93,17 @@ bool Pass::look() {
 
 void Pass::decide() {
   plan_ = {};
+  waiting_.clear();
+  approval_.clear();
   if (!valid_) return;
-  auto found = read_secrets(owner_.api_, cluster_);
+  if (is_stale()) {
+    transient_ = kube::ApiError{kube::Errc::kConflict, 0,
+                                "the API server answered with a NatsCluster older than the one its "
+                                "StatefulSet was written for",
+                                std::nullopt};
+    return;
+  }
+  auto found = read_secrets(api_, cluster_);
   if (!found) {
     note_error(found.error(), "reading Secrets");
     return;
@@ -102,15 +121,26 @@ void Pass::decide() {
   const brokerconf::Rendered rendered = brokerconf::render(cluster_, found->secrets);
   if (!found->routes_missing) revision_ = "sha256:" + rendered.restart_digest;
   wanted.children = resource::build_children(cluster_, rendered, {owner_.options_.default_image});
+  wanted.children.back().object["metadata"]["annotations"][model::kGenerationAnnotation] =
+      std::to_string(cluster_.generation);
   wanted.unwanted = resource::unwanted_children(cluster_);
-  plan_ = make_plan(cluster_, wanted, observed_.children, memory_.normalised);
+  if (!observed_.pods.empty())
+    wanted.surviving_startup_failures = observed_.pods.front().startup_failures;
+  plan_ = make_plan(cluster_, wanted, observed_.children, memory_.normalised, observed_.claims);
+  if (cluster_.spec.update_strategy.type == model::UpdateType::kApprove) {
+    Plan held;
+    held.actions = hold_for_approval(plan_, cluster_.approved_plan);
+    approval_ = held.digest();
+    waiting_ = std::move(held.actions);
+  }
   for (const Problem& problem : plan_.problems) problems_.push_back(problem);
 }
 
 bool Pass::act() {
-  if (!valid_ || cluster_.spec.paused || !problems_.empty() || transient_) return false;
+  if (!may_write()) return false;
+  limit_replicas();
   const Executed executed =
-      execute(owner_.api_, cluster_.ns, plan_, observed_.children, memory_.normalised);
+      execute(api_, cluster_.ns, plan_, observed_.children, memory_.normalised);
   for (const Action* action : executed.done) {
     const Change& change = action->changes.front();
     owner_.log_.info("carried out", {{"cluster", cluster_text(cluster_)},
@@ -120,10 +150,22 @@ bool Pass::act() {
                                      {"disruptive", action->disruptive()}});
   }
   publish(action_events(executed.done));
-  if (executed.error) note_error(*executed.error, "writing " + text_of(executed.failed->target));
+  acted_ = acted_ || !executed.done.empty() || executed.error;
+  if (executed.error) note_failed(*executed.failed, *executed.error);
   plan_.actions.erase(plan_.actions.begin(),
                       plan_.actions.begin() + static_cast<std::ptrdiff_t>(executed.done.size()));
   return executed.replan && !executed.error;
+}
+
+void Pass::note_failed(const Action& action, const kube::ApiError& error) {
+  const bool refused = error.code == kube::Errc::kForbidden || error.code == kube::Errc::kInvalid;
+  // API servers answer so when the storage class cannot grow volumes.
+  if (refused && action.target.kind == resource::Kind::kPersistentVolumeClaim) {
+    problems_.push_back({Reason::kStorageResizeRefused,
+                         fmt::format("{}: {}", action.changes.front().message, error.message)});
+    return;
+  }
+  note_error(error, "writing " + text_of(action.target));
 }
 
 void Pass::note_error(const kube::ApiError& error, const std::string& doing) {
@@ -141,40 +183,6 @@ void Pass::note_error(const kube::ApiError& error, const std::string& doing) {
   }
 }
 
-void Pass::ask_servers() {
-  if (!valid_ || !cluster_.spec.config.monitor.enabled) return;
-  std::vector<brokerapi::ServerAddress> servers;
-  std::string pods;
-  for (const Pod& pod : observed_.pods) {
-    if (!pod.ready || pod.deleting || pod.ip.empty()) continue;
-    servers.push_back({pod.name, pod.ip, cluster_.spec.config.monitor.port});
-    pods += fmt::format("{}/{}/{};", pod.uid, pod.restarts, pod.ip);
-  }
-  const ops::Time now = owner_.clock_.now();
-  const bool complete =
-      memory_.reports.size() == servers.size() &&
-      std::all_of(memory_.reports.begin(), memory_.reports.end(), [&](const auto& entry) {
-        return entry.second.routed_servers + 1 >= cluster_.spec.replicas;
-      });
-  const auto age = now - memory_.reported_at;
-  if (pods == memory_.reported_pods && age < owner_.options_.broker_interval &&
-      (complete || age < kLookWhileMeshing)) {
-    return;
-  }
-  memory_.reports.clear();
-  for (auto& [name, answer] : owner_.brokers_.ask(servers, owner_.options_.broker_deadline)) {
-    if (answer) {
-      memory_.reports.emplace(name, std::move(*answer));
-    } else {
-      owner_.log_.debug("server did not answer", {{"cluster", cluster_text(cluster_)},
-                                                  {"server", name},
-                                                  {"error", answer.error().message}});
-    }
-  }
-  memory_.reported_pods = std::move(pods);
-  memory_.reported_at = owner_.clock_.now();
-}
-
 Outcome Pass::report() {
   Outcome outcome;
   if (transient_) {
@@ -188,22 +196,46 @@ Outcome Pass::report() {
   StatusInput input;
   input.generation = cluster_.generation;
   input.cluster = valid_ ? &cluster_ : nullptr;
-  const auto set = observed_.children.find({resource::Kind::kStatefulSet, cluster_.name});
+  input.stateful_set = own_set();
   // A stranger's StatefulSet of that name says nothing about this cluster.
-  if (set != observed_.children.end() && !ownership_problem(set->first, set->second, cluster_)) {
-    input.stateful_set = &set->second;
+  const ChildKey set{resource::Kind::kStatefulSet, cluster_.name};
+  if (input.stateful_set != nullptr || observed_.children.count(set) == 0)
     input.pods = observed_.pods;
-  }
   input.reports = memory_.reports;
   input.config_revision = revision_;
+  for (Action& action : waiting_) plan_.actions.push_back(std::move(action));
   input.plan = &plan_;
+  input.approval = approval_;
+  input.rollout = &rollout_;
+  input.claims = observed_.claims;
   input.problems = problems_;
   input.previous = previous_status();
   input.now = owner_.clock_.wall();
   const StatusResult result = make_status(input);
   publish(transition_events(input.previous, result.conditions));
   if (!outcome.error) outcome.requeue_after = next_look(result);
-  return write_status(result.status, std::move(outcome));
+  outcome = write_status(result.status, std::move(outcome));
+  if (!outcome.error && at_rest(result)) note_rest(*outcome.requeue_after);
+  return outcome;
+}
+
+bool Pass::at_rest(const StatusResult& result) const {
+  return may_write() && !acted_ && own_set() != nullptr && plan_.actions.empty() &&
+         rollout_.pending.empty() && !rollout_.under_way && !result.growing &&
+         !result.watch_servers && !result.progressing;
+}
+
+void Pass::note_rest(std::chrono::milliseconds next) {
+  ClusterReconciler::Memory::Rest rest;
+  rest.versions = api_.versions();
+  // Not read through the recorder unless its status was written.
+  rest.versions.emplace(kube::ObjectRef{kNatsClusters, cluster_.ns, cluster_.name},
+                        string_at(object_, {"metadata", "resourceVersion"}));
+  rest.set_uid = string_at(*own_set(), {"metadata", "uid"});
+  rest.pods = observed_.pods.size();
+  rest.since = owner_.clock_.now();
+  rest.next_look = next;
+  memory_.rest = std::move(rest);
 }
 
 Outcome Pass::give_up() {
@@ -231,8 +263,8 @@ Outcome Pass::write_status(const Json& status, Outcome outcome) {
       {"kind", model::kKind},
       {"metadata", {{"name", cluster_.name}, {"namespace", cluster_.ns}, {"uid", cluster_.uid}}},
       {"status", status}};
-  const auto written = owner_.api_.apply_status({kNatsClusters, cluster_.ns, cluster_.name},
-                                                document, model::kManager);
+  const auto written =
+      api_.apply_status({kNatsClusters, cluster_.ns, cluster_.name}, document, model::kManager);
   // Gone meanwhile: nobody is left to read it.
   if (!written && written.error().code != kube::Errc::kNotFound && !outcome.error) {
     outcome.error = "writing the status: " + written.error().message;
@@ -243,9 +275,9 @@ Outcome Pass::write_status(const Json& status, Outcome outcome) {
 
 void Pass::publish(const std::vector<Event>& events) {
   for (const Event& event : events) {
-    const auto created = owner_.api_.create(
-        kube::kEvents,
-        event_document(event, object_, owner_.options_.instance, owner_.clock_.wall()));
+    const auto created =
+        api_.create(kube::kEvents,
+                    event_document(event, object_, owner_.options_.instance, owner_.clock_.wall()));
     if (!created && created.error().code != kube::Errc::kAlreadyExists) {
       // Events are a courtesy; the conditions hold the same.
       owner_.log_.warn("event was not written", {{"cluster", cluster_text(cluster_)},
@@ -257,10 +289,13 @@ void Pass::publish(const std::vector<Event>& events) {
 
 std::chrono::milliseconds Pass::next_look(const StatusResult& result) const {
   if (!problems_.empty()) return kLookAfterProblem;
+  // Claims are not watched, and a pass does not look twice.
+  if (acted_ && result.growing) return kLookAfterGrowth;
   if (result.watch_servers) return kLookWhileMeshing;
   if (result.progressing) return kLookWhileProgressing;
-  if (names_secrets(cluster_)) return owner_.options_.secret_resync;
-  return owner_.options_.resync;
+  const auto period =
+      names_secrets(cluster_) ? owner_.options_.secret_resync : owner_.options_.resync;
+  return spread_out(period, cluster_.uid);
 }
 
 const Json* Pass::previous_status() const {

@@ -6,6 +6,7 @@
 
 #include "operator/model/digest.h"
 #include "operator/model/labels.h"
+#include "operator/reconcile/storage.h"
 
 namespace natrix::reconcile {
 
@@ -15,6 +16,8 @@ using model::ActionReason;
 using model::Reason;
 
 constexpr const char* kAppliedPath = "metadata.annotations[natrix.dev/applied-digest]";
+constexpr const char* kGenerationPath = "metadata.annotations[natrix.dev/generation]";
+constexpr const char* kTargetPath = "metadata.annotations[natrix.dev/target-replicas]";
 
 std::string applied_digest(const Json& object) {
   return string_at(object, {"metadata", "annotations", model::kAppliedAnnotation});
@@ -37,11 +40,12 @@ bool is_orphan_of(const Json& object, const model::Cluster& cluster) {
 // The parts of a StatefulSet that no update can change.
 std::optional<Problem> immutable_change(const ChildKey& key, const Difference& difference) {
   if (key.kind != resource::Kind::kStatefulSet) return std::nullopt;
-  if (is_below(difference.path, "spec.volumeClaimTemplates")) {
-    return Problem{Reason::kStorageImmutable,
-                   fmt::format("spec.storage cannot be added, removed or changed on an existing "
-                               "cluster: {} has {}",
-                               text_of(key), text_of(difference, false))};
+  if (is_below(difference.path, "spec.volumeClaimTemplates") && !is_growth(difference)) {
+    return Problem{
+        Reason::kStorageImmutable,
+        fmt::format("spec.storage cannot be added or removed, shrink or change its class "
+                    "on an existing cluster: {} has {}",
+                    text_of(key), text_of(difference, false))};
   }
   if (is_below(difference.path, "spec.serviceName")) {
     return Problem{Reason::kSpecInvalid,
@@ -67,20 +71,19 @@ Change describe_servers(const Difference& difference, ActionReason otherwise) {
                      difference.wanted < difference.live;
   } else if (path == "spec.template.spec.containers[nats].image") {
     out.reason = ActionReason::kImageChanged;
-    out.message += "; the servers restart one by one, the last one first";
+    out.message += "; the servers restart one by one";
   } else if (path ==
              std::string("spec.template.metadata.annotations[") + model::kConfigAnnotation + "]") {
     out.reason = ActionReason::kConfigChanged;
     out.message =
         "the servers' configuration changed; they read it only at their start, so they restart one "
-        "by "
-        "one, the last one first";
+        "by one";
   } else if (path ==
              std::string("spec.template.metadata.annotations[") + model::kRestartAnnotation + "]") {
     out.reason = ActionReason::kRestartAsked;
   } else if (is_below(path, "spec.template")) {
     out.reason = ActionReason::kPodChanged;
-    out.message += "; the servers restart one by one, the last one first";
+    out.message += "; the servers restart one by one";
   } else {
     out.disruptive = false;
   }
@@ -89,8 +92,13 @@ Change describe_servers(const Difference& difference, ActionReason otherwise) {
 
 class Planner {
  public:
-  Planner(const model::Cluster& cluster, const LiveChildren& live, const Normalised& normalised)
-      : cluster_(cluster), live_(live), normalised_(normalised) {}
+  Planner(const model::Cluster& cluster, const LiveChildren& live, const Normalised& normalised,
+          const std::vector<Claim>& claims, int64_t surviving_startup_failures)
+      : cluster_(cluster),
+        live_(live),
+        normalised_(normalised),
+        claims_(claims),
+        surviving_startup_failures_(surviving_startup_failures) {}
 
   Plan plan;
 
@@ -106,7 +114,9 @@ class Planner {
     const ChildKey key{child.kind, child.name};
     const auto found = live_.find(key);
     Action action{Action::Verb::kApply, key, child.object};
+    const bool set = child.kind == resource::Kind::kStatefulSet;
     if (found == live_.end()) {
+      if (set) keep_startup_budget(action.object, surviving_startup_failures_);
       action.changes.push_back(
           {ActionReason::kMissing, "", false, text_of(key) + " does not exist"});
       plan.actions.push_back(std::move(action));
@@ -117,7 +127,8 @@ class Planner {
       plan.problems.push_back(std::move(*problem));
       return;
     }
-    action.differences = differences(child.object, live);
+    if (set) keep_startup_budget(action.object, live);
+    action.differences = relevant(action.object, live);
     const std::string digest = applied_digest(child.object);
     if (action.differences.empty() || normalised_.covers(key, digest, action.differences)) return;
     for (const Difference& difference : action.differences) {
@@ -126,8 +137,26 @@ class Planner {
         return;
       }
     }
+    if (std::any_of(action.differences.begin(), action.differences.end(), is_growth) &&
+        !set_growth_aside(action, live)) {
+      grow(key, live);
+      return;
+    }
     describe(action, digest == applied_digest(live));
+    // Optimistic locking: what was decided on is what is changed.
+    if (set) {
+      action.object["metadata"]["resourceVersion"] =
+          string_at(live, {"metadata", "resourceVersion"});
+    }
     plan.actions.push_back(std::move(action));
+  }
+
+  // Volumes first; last, for it may be refused.
+  void grow_claims() {
+    if (!cluster_.spec.storage) return;
+    for (Action& action : claim_growth(claims_, cluster_.spec.storage->size)) {
+      plan.actions.push_back(std::move(action));
+    }
   }
 
   void remove(const resource::Unwanted& unwanted) {
@@ -146,6 +175,30 @@ class Planner {
   }
 
  private:
+  // For which spec the rest was written is no reason to write.
+  static std::vector<Difference> relevant(const Json& wanted, const Json& live) {
+    std::vector<Difference> out = differences(wanted, live);
+    std::erase_if(out, [](const Difference& d) { return d.path == kGenerationPath; });
+    return out;
+  }
+
+  // Everything else comes before the volumes, on its own terms. False: there is nothing else.
+  static bool set_growth_aside(Action& action, const Json& live) {
+    keep_volumes(action.object, live);
+    action.differences = relevant(action.object, live);
+    return std::any_of(action.differences.begin(), action.differences.end(),
+                       [](const Difference& d) { return d.path != kAppliedPath; });
+  }
+
+  // The claim templates of a StatefulSet cannot change: it is made anew around its pods, once the
+  // claims themselves have been changed.
+  void grow(const ChildKey& key, const Json& live) {
+    if (!claim_growth(claims_, cluster_.spec.storage->size).empty()) return;
+    if (auto step = recreation(key, live, claims_, cluster_.spec.storage->size)) {
+      plan.actions.push_back(std::move(*step));
+    }
+  }
+
   static void describe(Action& action, bool drifted) {
     const bool servers = action.target.kind == resource::Kind::kStatefulSet;
     const bool secret = action.target.kind == resource::Kind::kSecret;
@@ -153,10 +206,19 @@ class Planner {
     for (const Difference& difference : action.differences) {
       // The digest always changes along; it is only news when nothing else did.
       if (difference.path == kAppliedPath && action.differences.size() > 1) continue;
+      if (difference.path == kTargetPath) continue;
       Change change = servers ? describe_servers(difference, reason)
                               : Change{reason, difference.path, false, text_of(difference, secret)};
-      if (drifted) change.reason = ActionReason::kDrift;
+      // On the way down one server at a time the set has more than is wanted, and rightly so.
+      if (drifted && change.reason != ActionReason::kReplicasChanged)
+        change.reason = ActionReason::kDrift;
       action.changes.push_back(std::move(change));
+    }
+    // The way to another number of servers ends early: at the number there is.
+    if (action.changes.empty()) {
+      const Difference& last = action.differences.back();
+      action.changes.push_back(
+          {ActionReason::kReplicasChanged, last.path, false, text_of(last, secret)});
     }
     std::stable_sort(
         action.changes.begin(), action.changes.end(),
@@ -166,7 +228,25 @@ class Planner {
   const model::Cluster& cluster_;
   const LiveChildren& live_;
   const Normalised& normalised_;
+  const std::vector<Claim>& claims_;
+  const int64_t surviving_startup_failures_;
 };
+
+// A step of a removal that was accepted as a whole before is nothing new.
+bool needs_approval(const Action& action) {
+  const bool new_target =
+      std::any_of(action.differences.begin(), action.differences.end(),
+                  [](const Difference& difference) { return difference.path == kTargetPath; });
+  return std::any_of(action.changes.begin(), action.changes.end(), [&](const Change& change) {
+    return change.disruptive && (change.reason != ActionReason::kReplicasChanged || new_target);
+  });
+}
+
+bool reaches_servers(const Action& action) {
+  return action.target.kind == resource::Kind::kStatefulSet ||
+         action.target.kind == resource::Kind::kConfigMap ||
+         action.target.kind == resource::Kind::kSecret;
+}
 
 std::string signature(const std::string& applied_digest, const std::vector<Difference>& found) {
   Json out = Json::array({applied_digest});
@@ -234,12 +314,28 @@ bool Normalised::covers(const ChildKey& key, const std::string& applied_digest,
 }
 
 Plan make_plan(const model::Cluster& cluster, const Wanted& wanted, const LiveChildren& live,
-               const Normalised& normalised) {
-  Planner planner(cluster, live, normalised);
+               const Normalised& normalised, const std::vector<Claim>& claims) {
+  Planner planner(cluster, live, normalised, claims, wanted.surviving_startup_failures);
   if (wanted.routes_secret) planner.create(*wanted.routes_secret);
   for (const resource::Child& child : wanted.children) planner.apply(child);
   for (const resource::Unwanted& unwanted : wanted.unwanted) planner.remove(unwanted);
+  planner.grow_claims();
   return std::move(planner.plan);
+}
+
+std::vector<Action> hold_for_approval(Plan& plan, const std::string& approved) {
+  if (std::none_of(plan.actions.begin(), plan.actions.end(), needs_approval)) return {};
+  const auto middle = std::stable_partition(plan.actions.begin(), plan.actions.end(),
+                                            [](const Action& a) { return !reaches_servers(a); });
+  Plan held;
+  held.actions.assign(std::make_move_iterator(middle), std::make_move_iterator(plan.actions.end()));
+  if (held.digest() == approved) {
+    // Nothing was moved out but the contents: put them back.
+    std::move(held.actions.begin(), held.actions.end(), middle);
+    return {};
+  }
+  plan.actions.erase(middle, plan.actions.end());
+  return std::move(held.actions);
 }
 
 }  // namespace natrix::reconcile

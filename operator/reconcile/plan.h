@@ -32,12 +32,14 @@ struct Action {
     kCreate,  // refused by the API server if somebody else was faster
     kApply,   // server-side apply
     kDelete,
+    kOrphan,  // kDelete that leaves what it owns: the next pass makes it anew around that
+    kPatch,   // merge patch of an object that is not a child
   };
   Verb verb;
   ChildKey target;
-  Json object;                   // kCreate, kApply
-  std::string uid;               // kDelete: exactly this object
-  std::string resource_version;  // kDelete: in exactly this state
+  Json object;                   // kCreate, kApply, kPatch
+  std::string uid;               // kDelete, kOrphan: exactly this object
+  std::string resource_version;  // kDelete, kOrphan: in exactly this state
   std::vector<Change> changes;   // never empty
   // What follows was computed without the result of this action: plan again after it.
   bool replan = false;
@@ -45,6 +47,17 @@ struct Action {
   std::vector<Difference> differences;
 
   [[nodiscard]] bool disruptive() const;
+};
+
+// A server's volume claim, reduced to what decisions and the status need.
+struct Claim {
+  std::string name;
+  std::string uid;
+  std::string resource_version;
+  std::string requested;  // spec.resources.requests.storage
+  std::string capacity;   // status.capacity.storage, empty until bound
+  bool owned = false;     // by a StatefulSet, with which it would go
+  bool deleting = false;
 };
 
 // What keeps the plan from being carried out until somebody acts.
@@ -85,9 +98,16 @@ struct Wanted {
   // Present when the operator has to make credentials for routes; the children were then built with
   // placeholders.
   std::optional<resource::Child> routes_secret;
+  // Of servers that outlived their StatefulSet: what their startup probes allow, see storage.h.
+  int64_t surviving_startup_failures = 0;
 };
 
 Plan make_plan(const model::Cluster& cluster, const Wanted& wanted, const LiveChildren& live,
-               const Normalised& normalised);
+               const Normalised& normalised, const std::vector<Claim>& claims = {});
+
+// Takes out of `plan` and returns what waits for the user's approval: everything that reaches
+// servers at their next start, if some of it restarts or removes one. `approved` is the digest the
+// user has approved; what it names is not taken out.
+std::vector<Action> hold_for_approval(Plan& plan, const std::string& approved);
 
 }  // namespace natrix::reconcile

@@ -15,7 +15,8 @@ namespace natrix::reconcile {
 struct Outcome {
   // Run again after this time even if nothing happens; empty: wait for the next event.
   std::optional<std::chrono::milliseconds> requeue_after;
-  // The pass failed: run again with the queue's backoff. A sentence for the log.
+  // The pass failed: run again with the queue's backoff, not before requeue_after (an API server
+  // that is overloaded says when). A sentence for the log.
   std::optional<std::string> error;
 };
 

@@ -1,8 +1,10 @@
 #include "operator/reconcile/status.h"
 
+#include <algorithm>
 #include <set>
 
 #include "operator/base/timestamp.h"
+#include "operator/model/digest.h"
 #include "operator/reconcile/conditions.h"
 #include "operator/resource/names.h"
 
@@ -40,12 +42,28 @@ Json condition_json(const Condition& condition, const StatusInput& input) {
           {"observedGeneration", input.generation}};
 }
 
-Json plan_json(const Plan& plan) {
+const char* verb_name(Action::Verb verb) {
+  switch (verb) {
+    case Action::Verb::kDelete:
+      return "Delete";
+    case Action::Verb::kOrphan:
+      return "Recreate";
+    case Action::Verb::kCreate:
+    case Action::Verb::kApply:
+    case Action::Verb::kPatch:
+      return "Apply";
+  }
+  return "";
+}
+
+// What is done to objects, then to servers.
+Json plan_json(const StatusInput& input) {
   Json actions = Json::array();
+  const Plan& plan = *input.plan;
   for (const Action& action : plan.actions) {
     for (const Change& change : action.changes) {
       if (actions.size() == kMostActionsShown) break;
-      actions.push_back({{"action", action.verb == Action::Verb::kDelete ? "Delete" : "Apply"},
+      actions.push_back({{"action", verb_name(action.verb)},
                          {"target", text_of(action.target)},
                          {"reason", name_of(change.reason)},
                          {"field", change.field},
@@ -53,7 +71,45 @@ Json plan_json(const Plan& plan) {
                          {"message", change.message}});
     }
   }
-  return {{"digest", plan.digest()}, {"actions", std::move(actions)}};
+  const bool approve = !input.approval.empty();
+  Json steps = Json::array();
+  for (const Restart& restart : input.rollout->pending) {
+    if (actions.size() + steps.size() == kMostActionsShown) break;
+    steps.push_back({{"action", "RestartServer"},
+                     {"target", restart.pod},
+                     {"reason", name_of(restart.reason)},
+                     {"field", restart.field},
+                     {"disruptive", true},
+                     {"message", restart.message}});
+  }
+  const std::string digest = approve                ? input.approval
+                             : plan.actions.empty() ? model::digest_of(steps).substr(0, 16)
+                                                    : plan.digest();
+  for (Json& step : steps) actions.push_back(std::move(step));
+  return {{"digest", digest}, {"actions", std::move(actions)}};
+}
+
+std::string next_server(const Rollout& rollout) {
+  return rollout.pending.empty() ? "" : rollout.pending.front().pod;
+}
+
+// Since when the rollout stands where it stands.
+std::string standing_since(const StatusInput& input) {
+  const Json& before = input.previous == nullptr ? Json() : member(*input.previous, "rollout");
+  const std::string since = string_at(before, {"since"});
+  const bool moved = string_at(before, {"next"}) != next_server(*input.rollout) ||
+                     int_at(before, {"updated"}) != input.rollout->updated ||
+                     int_at(before, {"total"}) != input.rollout->total;
+  return moved || since.empty() ? ops::format_time(input.now) : since;
+}
+
+Json rollout_json(const StatusInput& input) {
+  const Rollout& rollout = *input.rollout;
+  Json out = {
+      {"total", rollout.total}, {"updated", rollout.updated}, {"since", standing_since(input)}};
+  if (!rollout.pending.empty()) out["next"] = next_server(rollout);
+  if (!rollout.waiting_for.empty()) out["waitingFor"] = rollout.waiting_for;
+  return out;
 }
 
 Json server_json(const Pod& pod, const Reports& reports) {
@@ -82,6 +138,13 @@ Json servers_json(const StatusInput& input) {
   return out;
 }
 
+// Nobody announces that servers have become well: they have to be asked.
+bool waits_for_servers(const StatusInput& input) {
+  if (input.cluster == nullptr || input.cluster->spec.paused) return false;
+  return input.cluster->spec.update_strategy.type != model::UpdateType::kOnDelete &&
+         takes_a_ready_server(*input.rollout, input.pods);
+}
+
 std::string common_version(const Reports& reports) {
   std::set<std::string> versions;
   for (const auto& [name, report] : reports) versions.insert(report.version);
@@ -105,12 +168,20 @@ std::vector<Condition> all_conditions(const StatusInput& input, const Facts& fac
           reconciled_condition(input),
           config_applied_condition(input, facts),
           stalled_condition(input),
-          paused_condition(input)};
+          paused_condition(input),
+          plan_pending_condition(input),
+          rollout_blocked_condition(input, standing_since(input)),
+          storage_condition(input)};
 }
 
 }  // namespace
 
-StatusResult make_status(const StatusInput& input) {
+StatusResult make_status(const StatusInput& given) {
+  static const Plan kNoPlan;
+  static const Rollout kNoRollout;
+  StatusInput input = given;
+  if (input.plan == nullptr) input.plan = &kNoPlan;
+  if (input.rollout == nullptr) input.rollout = &kNoRollout;
   const Facts facts = count_facts(input);
   StatusResult out;
   out.conditions = all_conditions(input, facts);
@@ -136,11 +207,17 @@ StatusResult make_status(const StatusInput& input) {
                         {"appliedServers", facts.configured},
                         {"method", "Restart"}};
   }
-  if (input.plan != nullptr && !input.plan->actions.empty())
-    status["plan"] = plan_json(*input.plan);
+  if (!input.plan->actions.empty() || !input.rollout->pending.empty())
+    status["plan"] = plan_json(input);
+  if (input.rollout->under_way) status["rollout"] = rollout_json(input);
+  out.growing =
+      condition_status(status, ConditionType::kStorageResizing) == "True" ||
+      std::any_of(input.plan->actions.begin(), input.plan->actions.end(), [](const Action& a) {
+        return a.changes.front().reason == model::ActionReason::kStorageGrown;
+      });
   out.progressing = condition_status(status, ConditionType::kProgressing) == "True";
-  out.watch_servers =
-      facts.meshing || (facts.ready > 0 && input.reports.size() < static_cast<size_t>(facts.ready));
+  out.watch_servers = waits_for_servers(input) || facts.meshing ||
+                      (facts.ready > 0 && input.reports.size() < static_cast<size_t>(facts.ready));
   return out;
 }
 

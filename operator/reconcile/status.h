@@ -11,10 +11,9 @@
 #include "operator/brokerapi/broker_api.h"
 #include "operator/reconcile/observe.h"
 #include "operator/reconcile/plan.h"
+#include "operator/reconcile/rollout.h"
 
 namespace natrix::reconcile {
-
-using Reports = std::map<std::string, brokerapi::ServerReport>;  // by pod name
 
 struct StatusInput {
   int64_t generation = 0;
@@ -25,6 +24,9 @@ struct StatusInput {
   Reports reports;              // of the servers that answered
   std::string config_revision;  // wanted; empty when not known
   const Plan* plan = nullptr;   // what is left to do
+  std::string approval;         // digest of what waits for approval; empty: nothing does
+  const Rollout* rollout = nullptr;
+  std::vector<Claim> claims;
   std::vector<Problem> problems;
   const Json* previous = nullptr;  // the status as it is now
   ops::WallTime now;
@@ -43,6 +45,7 @@ struct StatusResult {
   // Something is under way that no watch announces: look again soon.
   bool watch_servers = false;
   bool progressing = false;
+  bool growing = false;  // volumes
 };
 
 StatusResult make_status(const StatusInput& input);

@@ -17,6 +17,10 @@ const kube::ResourceType& type_of(resource::Kind kind) {
       return kube::kServices;
     case resource::Kind::kPodDisruptionBudget:
       return kube::kPodDisruptionBudgets;
+    case resource::Kind::kPersistentVolumeClaim:
+      return kube::kPersistentVolumeClaims;
+    case resource::Kind::kNetworkPolicy:
+      return kube::kNetworkPolicies;
     case resource::Kind::kStatefulSet:
       return kube::kStatefulSets;
   }

@@ -11,6 +11,7 @@ Json config_secret(const model::Cluster& cluster, const brokerconf::Rendered& co
 Json headless_service(const model::Cluster& cluster);
 Json client_service(const model::Cluster& cluster);
 Json pod_disruption_budget(const model::Cluster& cluster);
+Json network_policy(const model::Cluster& cluster);
 Json stateful_set(const model::Cluster& cluster, const brokerconf::Rendered& config,
                   const Options& options);
 

@@ -30,6 +30,9 @@ std::vector<Child> build_children(const model::Cluster& cluster, const brokercon
   if (cluster.spec.pod_disruption_budget.enabled) {
     out.push_back(finished(Kind::kPodDisruptionBudget, pod_disruption_budget(cluster)));
   }
+  if (cluster.spec.network_policy.enabled) {
+    out.push_back(finished(Kind::kNetworkPolicy, network_policy(cluster)));
+  }
   out.push_back(finished(Kind::kStatefulSet, stateful_set(cluster, config, options)));
   return out;
 }
@@ -39,6 +42,9 @@ std::vector<Unwanted> unwanted_children(const model::Cluster& cluster) {
   if (!cluster.spec.service.enabled) out.push_back({Kind::kService, cluster.name});
   if (!cluster.spec.pod_disruption_budget.enabled) {
     out.push_back({Kind::kPodDisruptionBudget, cluster.name});
+  }
+  if (!cluster.spec.network_policy.enabled) {
+    out.push_back({Kind::kNetworkPolicy, cluster.name});
   }
   return out;
 }

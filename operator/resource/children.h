@@ -21,7 +21,9 @@ enum class Kind {
   kConfigMap,
   kService,
   kPodDisruptionBudget,
+  kNetworkPolicy,
   kStatefulSet,
+  kPersistentVolumeClaim,  // made by the StatefulSet controller, never by us
 };
 
 struct Child {

@@ -27,16 +27,22 @@ Json data_claim(const model::Cluster& cluster) {
 Json stateful_set(const model::Cluster& cluster, const brokerconf::Rendered& config,
                   const Options& options) {
   Json out = object_head(cluster, "apps/v1", "StatefulSet", cluster.name);
+  out["metadata"]["annotations"][model::kTargetReplicasAnnotation] =
+      std::to_string(cluster.spec.replicas);
   out["spec"] = {{"replicas", cluster.spec.replicas},
                  {"serviceName", headless_name(cluster)},
-                 // Servers wait for each other, so they must not be started one by one. Updates are
-                 // one by one all the same, highest ordinal first.
+                 // Servers wait for each other, so they must not be started one by one.
                  {"podManagementPolicy", "Parallel"},
-                 {"updateStrategy", {{"type", "RollingUpdate"}}},
+                 // Which server restarts when is decided by the cluster's own state, which only
+                 // the operator looks at (reconcile/rollout.h).
+                 {"updateStrategy", {{"type", "OnDelete"}}},
                  {"selector", {{"matchLabels", selector_labels(cluster)}}},
                  {"template", pod_template(cluster, config, options)}};
   if (cluster.spec.storage) {
     out["spec"]["volumeClaimTemplates"] = Json::array({data_claim(cluster)});
+    out["spec"]["persistentVolumeClaimRetentionPolicy"] = {
+        {"whenDeleted", cluster.spec.storage->when_deleted},
+        {"whenScaled", cluster.spec.storage->when_scaled}};
   }
   return out;
 }

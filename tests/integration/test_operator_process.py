@@ -9,7 +9,7 @@ from harness.kube import FakeApiServer, Operator, operator_binary
 from harness.server import wait_until
 
 WATCHED = ["natsclusters", "statefulsets", "pods", "services", "configmaps",
-           "poddisruptionbudgets", "serviceaccounts"]
+           "poddisruptionbudgets", "networkpolicies", "serviceaccounts"]
 
 
 @pytest.fixture

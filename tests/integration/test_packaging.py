@@ -182,11 +182,13 @@ def test_kustomize(kustomize, overlay):
 
 def test_the_prod_overlay_is_a_cluster_behind_a_network_policy(kustomize):
     kinds = check_objects(kustomize(ROOT / "kustomize/overlays/prod"))
-    cluster, policy = kinds["NatsCluster"]["nats"], kinds["NetworkPolicy"]["nats"]
+    cluster = kinds["NatsCluster"]["nats"]
     assert cluster["spec"]["replicas"] == 3
-    assert policy["spec"]["podSelector"]["matchLabels"] == {"natrix.dev/cluster": "nats"}
-    ports = [p["port"] for rule in policy["spec"]["ingress"] for p in rule["ports"]]
-    assert sorted(ports) == [4222, 6222, 8222]
+    policy = cluster["spec"]["networkPolicy"]
+    assert policy["clients"] == [{"namespaceSelector": {}}]
+    # The operator has to reach the servers it looks after.
+    namespace = {"matchLabels": {"kubernetes.io/metadata.name": kinds["Deployment"]["natrix-operator"]["metadata"]["namespace"]}}
+    assert {"namespaceSelector": namespace} in policy["monitoring"]
     assert kinds["Deployment"]["natrix-operator"]["spec"]["replicas"] == 2
 
 
@@ -281,6 +283,33 @@ def test_chart_takes_the_official_names(helm):
     assert spec["podDisruptionBudget"]["enabled"] is False
     assert kinds["Deployment"]["nats-operator"]["spec"]["template"]["spec"]["containers"][0]["image"].startswith(
         "registry.example.org/natrix-operator:")
+
+
+def test_chart_monitoring_is_that_of_kustomize(helm):
+    """Off by default; switched on, the same alerts, dashboard and endpoints as the component's."""
+    flags = [f for name in ("promExporter.podMonitor", "operator.serviceMonitor", "prometheusRule", "grafanaDashboard")
+             for f in ("--set", f"{name}.enabled=true")]
+    done = helm(*flags)
+    assert done.returncode == 0, done.stderr
+    objects = {(o["kind"], o["metadata"]["name"]): o for o in yaml.safe_load_all(done.stdout) if o}
+    component = ROOT / "kustomize/components/monitoring"
+    source = lambda name: yaml.safe_load((component / name).read_text())["spec"]
+    assert objects["PrometheusRule", "nats"]["spec"] == source("prometheus-rule.yaml")
+    dashboard = objects["ConfigMap", "nats-dashboard"]["data"]["natrix.json"]
+    assert json.loads(dashboard) == json.loads((component / "natrix.json").read_text())
+    pods = objects["PodMonitor", "nats"]["spec"]
+    assert pods["podMetricsEndpoints"] == source("pod-monitor.yaml")["podMetricsEndpoints"]
+    assert objects["ServiceMonitor", "nats-operator"]["spec"]["endpoints"] == source("service-monitor.yaml")["endpoints"]
+    service = objects["Service", "nats-operator-metrics"]
+    selector = objects["ServiceMonitor", "nats-operator"]["spec"]["selector"]["matchLabels"]
+    assert selector.items() <= service["metadata"]["labels"].items()
+
+
+def test_chart_readme_names_every_value():
+    text = (CHART / "README.md").read_text()
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    for name in values:
+        assert f"`{name}" in text or f"{name}." in text, name
 
 
 def test_chart_without_clustering_is_one_server(helm):

@@ -221,6 +221,14 @@ StatefulSetStatus { observedGeneration:int replicas:int=0 readyReplicas:int curr
   conditions:[Condition]@type availableReplicas:int }
 StatefulSet { metadata:ObjectMeta spec:StatefulSetSpec! status:StatefulSetStatus={} }
 ControllerRevision { metadata:ObjectMeta data:any revision:int! }
+NetworkPolicyPort { protocol:str="TCP" port:ios endPort:int }
+IPBlock { cidr:str! except:[str] }
+NetworkPolicyPeer { podSelector:LabelSelector~ namespaceSelector:LabelSelector~ ipBlock:IPBlock }
+NetworkPolicyIngressRule { ports:[NetworkPolicyPort] from:[NetworkPolicyPeer] }
+NetworkPolicyEgressRule { ports:[NetworkPolicyPort] to:[NetworkPolicyPeer] }
+NetworkPolicySpec { podSelector:LabelSelector~! ingress:[NetworkPolicyIngressRule]
+  egress:[NetworkPolicyEgressRule] policyTypes:[str] }
+NetworkPolicy { metadata:ObjectMeta spec:NetworkPolicySpec! }
 PodDisruptionBudgetSpec { minAvailable:ios selector:LabelSelector~ maxUnavailable:ios
   unhealthyPodEvictionPolicy:str }
 PodDisruptionBudgetStatus { observedGeneration:int disruptedPods:{time} disruptionsAllowed:int

@@ -120,12 +120,84 @@ FaultyApi::WatchFault FaultyApi::watch_fault() {
         {plan_.watch_gone, WatchFault::kGone, "410"},
         {plan_.watch_duplicate, WatchFault::kDuplicate, "event doubled"},
         {plan_.watch_drop, WatchFault::kDrop, "event dropped"},
+        {plan_.watch_reorder, WatchFault::kReorder, "event late"},
         {plan_.watch_silent, WatchFault::kSilent, "silent"}}) {
     if (!chance(probability)) continue;
     note(fmt::format("watch: {}", name));
     return fault;
   }
   return WatchFault::kNone;
+}
+
+// What one watch hands on, and the token that ends the inner watch when a fault does.
+class FaultyApi::Stream : public kube::CancelToken {
+ public:
+  using Handler = std::function<void(kube::WatchEvent)>;
+
+  Stream(FaultyApi& api, std::string what, const Handler& on_event,
+         std::shared_ptr<kube::CancelToken> outer)
+      : api_(api), what_(std::move(what)), on_event_(on_event), outer_(std::move(outer)) {}
+
+  void cancel() override {}
+  [[nodiscard]] bool cancelled() const override {
+    return ended_.has_value() || (outer_ && outer_->cancelled());
+  }
+  [[nodiscard]] const std::optional<ApiError>& ended() const { return ended_; }
+
+  void deliver(kube::WatchEvent event) {
+    if (ended_) return;
+    if (silent_since_) return hear_nothing();
+    const WatchFault fault = api_.watch_fault();
+    switch (fault) {
+      case WatchFault::kDrop:
+        return;
+      case WatchFault::kSilent:
+        silent_since_ = std::chrono::steady_clock::now();
+        return;
+      case WatchFault::kReorder:
+        if (!late_) {
+          late_ = std::move(event);
+          return;
+        }
+        break;
+      case WatchFault::kDuplicate:
+        on_event_(event);
+        break;
+      case WatchFault::kCut:
+        ended_ = ApiError{Errc::kConnection, 0, what_ + ": injected cut", {}};
+        break;
+      case WatchFault::kGone:
+        ended_ = ApiError{Errc::kGone, 410, what_ + ": injected 410", {}};
+        break;
+      case WatchFault::kNone:
+        break;
+    }
+    on_event_(std::move(event));
+    // Always before the stream can end: what was never handed on would be lost, for the client goes
+    // on from the newest version it saw.
+    if (late_) on_event_(std::move(*late_));
+    late_.reset();
+  }
+
+ private:
+  void hear_nothing() {
+    const auto patience = api_.silence_noticed_after();
+    if (!patience || std::chrono::steady_clock::now() - *silent_since_ < *patience) return;
+    ended_ = ApiError{Errc::kTimeout, 0, what_ + ": injected silence", {}};
+  }
+
+  FaultyApi& api_;
+  const std::string what_;
+  const Handler& on_event_;
+  const std::shared_ptr<kube::CancelToken> outer_;
+  std::optional<ApiError> ended_;
+  std::optional<std::chrono::steady_clock::time_point> silent_since_;
+  std::optional<kube::WatchEvent> late_;
+};
+
+std::optional<std::chrono::milliseconds> FaultyApi::silence_noticed_after() {
+  const std::lock_guard lock(mutex_);
+  return plan_.silence_noticed_after;
 }
 
 ApiResult<void> FaultyApi::watch(const ResourceType& type, const kube::WatchOptions& options,
@@ -140,48 +212,10 @@ ApiResult<void> FaultyApi::watch(const ResourceType& type, const kube::WatchOpti
       return fail_with(ApiError{Errc::kGone, 410, what + ": injected 410", {}});
     }
   }
-  // An own token ends the inner watch when a fault does; the caller's ends both.
-  const std::shared_ptr<kube::CancelToken> inner = inner_.make_cancel_token();
-  std::optional<ApiError> ended;
-  bool silent = false;
-  const auto deliver = [&](kube::WatchEvent event) {
-    if (silent || ended) return;
-    switch (watch_fault()) {
-      case WatchFault::kDrop:
-        return;
-      case WatchFault::kSilent:
-        silent = true;
-        return;
-      case WatchFault::kDuplicate:
-        on_event(event);
-        break;
-      case WatchFault::kCut:
-        ended = ApiError{Errc::kConnection, 0, what + ": injected cut", {}};
-        break;
-      case WatchFault::kGone:
-        ended = ApiError{Errc::kGone, 410, what + ": injected 410", {}};
-        break;
-      case WatchFault::kNone:
-        break;
-    }
-    on_event(std::move(event));
-  };
-  class Either : public kube::CancelToken {
-   public:
-    Either(std::shared_ptr<kube::CancelToken> outer, const std::optional<ApiError>& error)
-        : outer_(std::move(outer)), error_(error) {}
-    void cancel() override {}
-    [[nodiscard]] bool cancelled() const override {
-      return error_.has_value() || (outer_ && outer_->cancelled());
-    }
-
-   private:
-    std::shared_ptr<kube::CancelToken> outer_;
-    const std::optional<ApiError>& error_;
-  };
-  ApiResult<void> done =
-      inner_.watch(type, options, deliver, std::make_shared<Either>(cancel, ended));
-  if (ended) return fail_with(*ended);
+  const auto stream = std::make_shared<Stream>(*this, what, on_event, cancel);
+  ApiResult<void> done = inner_.watch(
+      type, options, [&](kube::WatchEvent event) { stream->deliver(std::move(event)); }, stream);
+  if (stream->ended()) return fail_with(*stream->ended());
   return done;
 }
 

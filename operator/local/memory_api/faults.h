@@ -5,6 +5,7 @@
 // Safe from any thread, but a run repeats from its seed only when one thread at a time calls.
 #pragma once
 
+#include <chrono>
 #include <exception>
 #include <mutex>
 #include <optional>
@@ -30,7 +31,12 @@ struct FaultPlan {
   double watch_gone = 0;        // 410 after an event
   double watch_duplicate = 0;   // the event comes twice
   double watch_drop = 0;        // the event never comes
+  double watch_reorder = 0;     // the event comes after the next one
   double watch_silent = 0;      // from here on nothing comes until the watch is cancelled
+  // A client notices silence by the bookmarks that do not come: the watch then fails with kTimeout,
+  // at the first event or bookmark that it should have had after so long. Absent: it notices
+  // nothing.
+  std::optional<std::chrono::milliseconds> silence_noticed_after;
   // The process dies (Crash is thrown) instead of, or right after, this write; the first is 1.
   std::optional<uint64_t> crash_before_write;
   std::optional<uint64_t> crash_after_write;
@@ -72,13 +78,15 @@ class FaultyApi : public kube::Api {
                                kube::Propagation propagation) override;
 
  private:
-  enum class WatchFault : uint8_t { kNone, kCut, kGone, kDuplicate, kDrop, kSilent };
+  enum class WatchFault : uint8_t { kNone, kCut, kGone, kDuplicate, kDrop, kReorder, kSilent };
 
   bool chance(double probability);
   void note(std::string what);
   kube::ApiError transport_error(const std::string& what, bool may_have_happened);
   std::optional<uint64_t> stale_revision();
+  std::optional<std::chrono::milliseconds> silence_noticed_after();
   WatchFault watch_fault();
+  class Stream;  // one watch
   // Faults around a write; `write` is called at most once.
   template <class T>
   kube::ApiResult<T> around_write(const std::string& what,

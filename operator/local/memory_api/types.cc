@@ -45,6 +45,8 @@ constexpr Builtin kBuiltins[] = {
     {"apps", "v1", "statefulsets", "StatefulSet", "sts", "", true, true, true},
     {"apps", "v1", "controllerrevisions", "ControllerRevision", "", ""},
     {"policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget", "pdb", "", true, true, true},
+    {"networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy", "netpol", "", true, false,
+     true},
     {"coordination.k8s.io", "v1", "leases", "Lease", "", ""},
     {"discovery.k8s.io", "v1", "endpointslices", "EndpointSlice", "", "", true, false, true},
     {"apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition",

@@ -164,6 +164,23 @@ TEST_F(ControllerTest, RequeueAfterIsNotAFailure) {
   EXPECT_THAT(metrics_.expose(), HasSubstr("natrix_operator_queue_retries_total 0"));
 }
 
+TEST_F(ControllerTest, AnOverloadedApiServerIsLeftAloneForAsLongAsItAsks) {
+  std::atomic<int64_t> waited_ms{0};
+  auto begin = std::chrono::steady_clock::now();
+  reconciler_.script = [&](const std::string&, int times) {
+    if (times == 1) return Outcome{.requeue_after = 700ms, .error = "429"};
+    waited_ms = (std::chrono::steady_clock::now() - begin) / 1ms;
+    return Outcome{};
+  };
+  create_config_map("a");
+  begin = std::chrono::steady_clock::now();
+  start();
+  controller_->start_working();
+  ASSERT_TRUE(reconciler_.wait_passes("default/a", 2));
+  controller_->stop();  // the script refers to this frame
+  EXPECT_GE(waited_ms, 700);
+}
+
 TEST_F(ControllerTest, StandbyWatchesButDoesNotAct) {
   create_config_map("a");
   start();

@@ -21,6 +21,7 @@ using kube::Json;
 // The one Lease, with optimistic locking.
 struct LeaseServer {
   std::mutex mutex;
+  std::condition_variable changed;
   std::optional<Json> lease;
   int version = 0;
 
@@ -37,6 +38,8 @@ class LeaseApi final : public tests::RefusingApi {
   std::atomic<bool> cut{false};
   std::atomic<bool> lose_answers{false};
   std::atomic<int> writes{0};
+  std::atomic<bool> may_watch{false};
+  std::atomic<int> watches{0};
 
   ApiResult<Json> get(const kube::ObjectRef&) override {
     std::lock_guard lock(server_.mutex);
@@ -60,7 +63,48 @@ class LeaseApi final : public tests::RefusingApi {
     return store(object);
   }
 
+  // Waits in real time, so that the clock's sleepers are the electors alone.
+  std::shared_ptr<kube::CancelToken> make_cancel_token() override {
+    if (!may_watch) return nullptr;
+    return std::make_shared<Token>(server_);
+  }
+  ApiResult<void> watch(const kube::ResourceType&, const kube::WatchOptions& options,
+                        const std::function<void(kube::WatchEvent)>& on_event,
+                        const std::shared_ptr<kube::CancelToken>& cancel) override {
+    EXPECT_EQ(options.field_selector, "metadata.name=natrix-operator");
+    ++watches;
+    std::unique_lock lock(server_.mutex);
+    int seen = -1;
+    while (!cancel->cancelled()) {
+      if (seen == server_.version || !server_.lease) {
+        server_.changed.wait(lock);
+        continue;
+      }
+      seen = server_.version;
+      const Json lease = *server_.lease;
+      lock.unlock();
+      on_event({kube::WatchEventType::kModified, lease});
+      lock.lock();
+    }
+    return fail_with(ApiError{.code = Errc::kCancelled});
+  }
+
  private:
+  class Token : public kube::CancelToken {
+   public:
+    explicit Token(LeaseServer& server) : server_(server) {}
+    void cancel() override {
+      std::lock_guard lock(server_.mutex);
+      cancelled_ = true;
+      server_.changed.notify_all();
+    }
+    [[nodiscard]] bool cancelled() const override { return cancelled_; }
+
+   private:
+    LeaseServer& server_;
+    std::atomic<bool> cancelled_{false};
+  };
+
   static Failure<ApiError> broken() {
     return fail_with(ApiError{.code = Errc::kConnection, .message = "cut"});
   }
@@ -68,6 +112,7 @@ class LeaseApi final : public tests::RefusingApi {
     ++writes;
     object["metadata"]["resourceVersion"] = std::to_string(++server_.version);
     server_.lease = object;
+    server_.changed.notify_all();
     if (lose_answers) return broken();
     return object;
   }
@@ -87,8 +132,9 @@ struct Replica {
 
 class ElectorTest : public testing::Test {
  protected:
-  Replica& add(const std::string& name) {
+  Replica& add(const std::string& name, bool may_watch = false) {
     replicas_.push_back(std::make_unique<Replica>(server_, clock_, log_, name));
+    replicas_.back()->api.may_watch = may_watch;
     replicas_.back()->elector.start();
     settle();
     return *replicas_.back();
@@ -174,6 +220,29 @@ TEST_F(ElectorTest, CleanStopHandsOverAtOnce) {
   EXPECT_EQ(a.lost, 0) << "stopping is not losing";
   EXPECT_FALSE(a.elector.is_leader());
   pass(3s);
+  EXPECT_TRUE(b.elector.is_leader());
+}
+
+TEST_F(ElectorTest, AFollowerThatMayWatchTakesAReleasedLeaseWithoutWaiting) {
+  Replica& a = add("a");
+  Replica& b = add("b", true);
+  pass(3s);
+  EXPECT_EQ(b.api.watches, 1);
+  const ops::Time before = clock_.now();
+  stop(a);
+  for (int i = 0; i < 1000 && !b.elector.is_leader(); ++i) std::this_thread::sleep_for(10ms);
+  EXPECT_TRUE(b.elector.is_leader());
+  EXPECT_EQ(clock_.now(), before) << "no time has passed";
+}
+
+TEST_F(ElectorTest, AFollowerWaitsForTheLeaseToRunOutAndNotLonger) {
+  Replica& a = add("a");
+  Replica& b = add("b", true);
+  pass(4s);
+  a.api.cut = true;
+  pass(14s);
+  EXPECT_FALSE(b.elector.is_leader());
+  pass(2s);
   EXPECT_TRUE(b.elector.is_leader());
 }
 

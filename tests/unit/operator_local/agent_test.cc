@@ -156,10 +156,11 @@ TEST(Agent, ReadinessFollowsItsProbe) {
 
 TEST(Agent, AFailingLivenessProbeRestartsButNotBeforeTheStartupProbeIsGood) {
   Node node;
+  // Ample time-outs: a check that has written its line and is then given up would be counted twice.
   node.run("p", kForever,
-           R"({"startupProbe":{"periodSeconds":1,"failureThreshold":100,
+           R"({"startupProbe":{"periodSeconds":1,"failureThreshold":100,"timeoutSeconds":30,
                "exec":{"command":["sh","-c","echo x >> $DIR/asked; test $(wc -l < $DIR/asked) -ge 3"]}},
-               "livenessProbe":{"periodSeconds":1,"failureThreshold":1,
+               "livenessProbe":{"periodSeconds":1,"failureThreshold":1,"timeoutSeconds":30,
                "exec":{"command":["sh","-c","wc -l < $DIR/asked >> $DIR/lived; exit 1"]}}})");
   EXPECT_TRUE(eventually([&] { return node.restarts("p") >= 1; }));
   EXPECT_EQ(node.read("lived").substr(0, 2), "3\n");

@@ -381,7 +381,11 @@ TEST(FaultyApi, WatchFaults) {
   EXPECT_EQ(count({}, {}), 5);
   EXPECT_EQ(count({.watch_duplicate = 1}, {}), 10);
   EXPECT_EQ(count({.watch_drop = 1}, {}), 0);
+  EXPECT_EQ(count({.watch_reorder = 1}, {}), 4) << "the last one waits for another";
   EXPECT_EQ(count({.watch_silent = 1}, {}), 0);
+  EXPECT_EQ(count({.watch_silent = 1, .silence_noticed_after = std::chrono::milliseconds(0)},
+                  Errc::kTimeout),
+            0);
   EXPECT_EQ(count({.watch_cut = 1}, Errc::kConnection), 1);
   EXPECT_EQ(count({.watch_gone = 1}, Errc::kGone), 1);
 }

@@ -31,6 +31,13 @@ TEST(StopRequest, SeesAFailureFromAnotherThread) {
   failing.join();
 }
 
+TEST(StopRequest, WaitsNoLongerThanAsked) {
+  StopRequest stop;
+  EXPECT_EQ(stop.wait_for(5ms), std::nullopt);
+  stop.fail();
+  EXPECT_EQ(stop.wait_for(10s), StopRequest::Cause::kFailure);
+}
+
 TEST(StopRequestDeathTest, SecondSignalEndsTheProcess) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   EXPECT_EXIT(

@@ -1,4 +1,5 @@
 // The guard: every rule of the schema refuses what it is there for, in the words of the CRD.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -122,14 +123,30 @@ TEST(GuardNames, RefusesNamesThatCannotNameAService) {
   EXPECT_EQ(errors_of(cluster_with("{}", "nats-1")), "");
 }
 
-TEST(GuardChanges, StorageIsFixedOnceThere) {
-  const Json without = cluster_with(R"({})");
-  const Json with = cluster_with(R"({"storage": {"size": "5Gi", "mountPath": "/data"}})");
-  const Json larger = cluster_with(R"({"storage": {"size": "6Gi", "mountPath": "/data"}})");
+// An object as the API server keeps it: with its defaults.
+Json stored(const char* spec) {
+  Json out = cluster_with(spec);
+  EXPECT_TRUE(admit_cluster(out, nullptr).empty()) << spec;
+  return out;
+}
+
+TEST(GuardChanges, StorageOnlyGrowsOnceThere) {
+  const Json without = stored("{}");
+  const Json with = stored(R"({"storage": {"size": "5Gi"}})");
+  const auto errors = [&](const char* storage) {
+    return errors_of(cluster_with(fmt::format(R"({{"storage": {}}})", storage).c_str()), &with);
+  };
   EXPECT_THAT(errors_of(with, &without), testing::HasSubstr("storage cannot be added"));
   EXPECT_THAT(errors_of(without, &with), testing::HasSubstr("storage cannot be added"));
-  EXPECT_THAT(errors_of(larger, &with), testing::HasSubstr("storage cannot be added"));
   EXPECT_EQ(errors_of(with, &with), "");
+  EXPECT_EQ(errors(R"({"size": "5120Mi"})"), "") << "the same in other words";
+  EXPECT_EQ(errors(R"({"size": "6Gi"})"), "");
+  EXPECT_EQ(errors(R"({"size": "5Gi", "retentionPolicy": {"whenDeleted": "Delete"}})"), "");
+  EXPECT_THAT(errors(R"({"size": "5G"})"), testing::HasSubstr("cannot become smaller"));
+  EXPECT_THAT(errors(R"({"size": "5Gi", "storageClassName": "fast"})"),
+              testing::HasSubstr("storageClassName cannot change"));
+  EXPECT_THAT(errors(R"({"size": "5Gi", "mountPath": "/other"})"),
+              testing::HasSubstr("mountPath cannot change"));
 }
 
 TEST(GuardChanges, AServiceIsHeadlessForLifeOrNever) {
@@ -181,6 +198,9 @@ TEST(GuardRules, TheTableAboveMeetsEveryRuleOfTheCrd) {
       errors_of(cluster_with(R"({"storage": {"size": "1Gi", "mountPath": "/etc/nats"}})")) +
       errors_of(cluster_with(R"({"config": {"nats": {"maxPayload": 0}}})")) +
       errors_of(cluster_with(R"({"service": {"type": "Headless", "enabled": false}})"), &with) +
+      errors_of(cluster_with(R"({"storage": {"size": "5Gi", "mountPath": "/a",
+                                 "storageClassName": "fast"}})"),
+                &with) +
       errors_of(cluster_with("{}"), &with) + errors_of(cluster_with("{}", "X"));
   EXPECT_GE(messages.size(), 13U);
   for (const std::string& message : messages) EXPECT_THAT(met, testing::HasSubstr(message));

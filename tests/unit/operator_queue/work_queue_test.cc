@@ -126,6 +126,14 @@ TEST_F(WorkQueueTest, RetriesBackOffPerKeyUntilForgotten) {
   EXPECT_EQ(delay_of_next_retry(kA), 100ms);
 }
 
+TEST_F(WorkQueueTest, ARetryWaitsAsLongAsTheServerAskedFor) {
+  queue_->retry(kA, 30s);
+  clock_.advance(29s);
+  EXPECT_THAT(take_ready(), ElementsAre());
+  clock_.advance(1s);
+  EXPECT_THAT(take_ready(), ElementsAre("a"));
+}
+
 TEST_F(WorkQueueTest, EventsDoNotWaitForTheBackoff) {
   for (int i = 0; i < 10; ++i) queue_->retry(kA);
   queue_->add(kA);

@@ -119,6 +119,15 @@ TEST(Diff, ValuesOfSecretsAreNotShown) {
   EXPECT_EQ(text_of({"metadata.labels.a", "1", "2"}, true), "metadata.labels.a: 1 -> 2");
 }
 
+TEST(Diff, OfTextsTheFirstLineThatDiffersIsShown) {
+  const auto shown = [](const char* a, const char* b) { return text_of({"a", a, b}, false); };
+  EXPECT_EQ(shown("port: 1\nmax: 2\nx\n", "port: 1\nmax: 3\nx\n"), "a: max: 2 -> max: 3");
+  EXPECT_EQ(shown("one\n", "one\ntwo\n"), "a:  -> two");
+  EXPECT_EQ(shown("a\nb", "c\nb"), "a: a -> c");
+  EXPECT_EQ(shown("", "c\nb"), "a:  -> c b");
+  EXPECT_EQ(shown("x", "y"), "a: x -> y");
+}
+
 TEST(Diff, LongValuesAreCutBetweenCharacters) {
   const std::string text =
       text_of({"a", std::string(58, 'x') + "\xc3\xa9\xc3\xa9", nullptr}, false);

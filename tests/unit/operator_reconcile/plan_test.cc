@@ -63,7 +63,7 @@ TEST(Plan, IsEmptyForWhatIsThere) {
 
 TEST(Plan, CreatesInOrderFromNothing) {
   const Plan plan = plan_for("{}", {});
-  ASSERT_THAT(plan.actions, SizeIs(7));
+  ASSERT_THAT(plan.actions, SizeIs(8));
   EXPECT_EQ(plan.actions.back().target.kind, Kind::kStatefulSet);
   for (const Action& action : plan.actions) {
     EXPECT_EQ(action.changes.front().reason, ActionReason::kMissing);
@@ -160,9 +160,9 @@ TEST(Plan, TheUidOfTheOwnerDecidesNotLabels) {
 }
 
 TEST(Plan, StorageOfALiveSetIsFixed) {
-  const LiveChildren live = live_of(cluster_of(R"({"storage": {"size": "1Gi"}})"));
+  const LiveChildren live = live_of(cluster_of(R"({"storage": {"size": "3Gi"}})"));
   for (const char* spec : {R"({"storage": {"size": "2Gi"}})",
-                           R"({"storage": {"size": "1Gi", "storageClassName": "x"}})"}) {
+                           R"({"storage": {"size": "3Gi", "storageClassName": "x"}})"}) {
     const Plan plan = plan_for(spec, live);
     ASSERT_THAT(plan.problems, SizeIs(1)) << spec;
     EXPECT_EQ(plan.problems[0].reason, model::Reason::kStorageImmutable);

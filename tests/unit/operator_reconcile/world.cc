@@ -165,6 +165,10 @@ void World::create_pod(const Json& set, int ordinal, const std::string& revision
 bool World::start_pod(const Json& pod) {
   if (is_ready(pod)) return false;
   const std::string name = string_at(pod, {"metadata", "name"});
+  if (const auto stumbles = stumbling_.find(name); stumbles != stumbling_.end()) {
+    if (--stumbles->second > 0) return true;
+    stumbling_.erase(stumbles);
+  }
   Json status = {{"phase", "Running"}, {"podIP", "10.0.0." + std::to_string(next_ip_)}};
   const auto stuck = pending_.find(name);
   if (stuck != pending_.end()) {
@@ -185,12 +189,31 @@ bool World::start_pod(const Json& pod) {
                                          {"status", "True"},
                                          {"lastTransitionTime", ops::format_time(clock_.wall())}}});
   }
+  write_pod_status(name, status);
+  return true;
+}
+
+void World::write_pod_status(const std::string& name, const Json& status) {
   const Json document = {{"apiVersion", "v1"},
                          {"kind", "Pod"},
                          {"metadata", {{"name", name}, {"namespace", kNs}}},
                          {"status", status}};
   must(api_.apply_status({kube::kPods, kNs, name}, document, "kubelet"), "pod status");
-  return true;
+}
+
+void World::stumble(const std::string& pod, int moves) {
+  const auto live = api_.get({kube::kPods, kNs, pod});
+  if (!live || !is_ready(*live)) return;
+  stumbling_[pod] = moves;
+  Json status = (*live)["status"];
+  status["conditions"] = Json::array({{{"type", "Ready"},
+                                       {"status", "False"},
+                                       {"lastTransitionTime", ops::format_time(clock_.wall())}}});
+  write_pod_status(pod, status);
+}
+
+void World::lose_pod(const std::string& name) {
+  if (exists(kube::kPods, name)) delete_pod(name);
 }
 
 void World::delete_pod(const std::string& name) {
@@ -198,6 +221,7 @@ void World::delete_pod(const std::string& name) {
   request.grace_seconds = 0;
   const auto gone = server_.remove({server_.find_type("", "v1", "pods"), kNs, name, ""}, request);
   ASSERT_TRUE(gone.ok()) << name;
+  stumbling_.erase(name);
 }
 
 bool World::write_set_status(const Json& set, const std::string& revision) {
@@ -205,7 +229,9 @@ bool World::write_set_status(const Json& set, const std::string& revision) {
   int total = 0;
   int updated = 0;
   for (const Json& pod : list(kube::kPods)) {
-    if (pod["metadata"]["ownerReferences"][0]["uid"] != set["metadata"]["uid"]) continue;
+    const Json& owners = at(pod, {"metadata", "ownerReferences"});
+    if (!owners.is_array() || owners.empty() || owners[0]["uid"] != set["metadata"]["uid"])
+      continue;
     ++total;
     ready += is_ready(pod) ? 1 : 0;
     updated +=
@@ -231,41 +257,104 @@ bool World::write_set_status(const Json& set, const std::string& revision) {
   return true;
 }
 
+// Its own ones, and those an earlier set of the name left behind, which it takes over.
+std::map<int, Json> World::pods_of(const Json& set) {
+  std::map<int, Json> out;
+  for (Json& pod : list(kube::kPods)) {
+    const Json& owners = at(pod, {"metadata", "ownerReferences"});
+    if (owners.is_array() && !owners.empty()) {
+      if (owners[0]["uid"] == set["metadata"]["uid"]) out[ordinal_of(pod)] = pod;
+      continue;
+    }
+    const Json patch = {{"metadata",
+                         {{"ownerReferences", Json::array({{{"apiVersion", "apps/v1"},
+                                                            {"kind", "StatefulSet"},
+                                                            {"name", set["metadata"]["name"]},
+                                                            {"uid", set["metadata"]["uid"]},
+                                                            {"controller", true},
+                                                            {"blockOwnerDeletion", true}}})}}}};
+    const std::string name = pod["metadata"]["name"];
+    out[ordinal_of(pod)] = must(api_.merge_patch({kube::kPods, kNs, name}, patch), "adopt");
+  }
+  return out;
+}
+
+void World::make_claims(const Json& set, const std::string& pod) {
+  for (const Json& wanted : at(set, {"spec", "volumeClaimTemplates"})) {
+    const std::string name = string_at(wanted, {"metadata", "name"}) + "-" + pod;
+    if (exists(kube::kPersistentVolumeClaims, name)) continue;
+    Json claim = {{"apiVersion", "v1"}, {"kind", "PersistentVolumeClaim"}};
+    claim["metadata"] = {
+        {"name", name}, {"namespace", kNs}, {"labels", wanted["metadata"]["labels"]}};
+    claim["spec"] = wanted["spec"];
+    must(api_.create(kube::kPersistentVolumeClaims, claim), "claim");
+  }
+}
+
+// Volumes grow when asked to; claims belong to a set that deletes them with itself.
+bool World::keep_claims(const Json& set) {
+  bool changed = false;
+  for (const Json& claim : list(kube::kPersistentVolumeClaims)) {
+    const std::string name = claim["metadata"]["name"];
+    const Json& requested = at(claim, {"spec", "resources", "requests", "storage"});
+    if (at(claim, {"status", "capacity", "storage"}) != requested) {
+      const Json document = {
+          {"apiVersion", "v1"},
+          {"kind", "PersistentVolumeClaim"},
+          {"metadata", {{"name", name}, {"namespace", kNs}}},
+          {"status", {{"phase", "Bound"}, {"capacity", {{"storage", requested}}}}}};
+      must(api_.apply_status({kube::kPersistentVolumeClaims, kNs, name}, document, "provisioner"),
+           "claim status");
+      changed = true;
+    }
+    Json owners = Json::array();
+    if (string_at(set, {"spec", "persistentVolumeClaimRetentionPolicy", "whenDeleted"}) ==
+        "Delete") {
+      owners.push_back({{"apiVersion", "apps/v1"},
+                        {"kind", "StatefulSet"},
+                        {"name", set["metadata"]["name"]},
+                        {"uid", set["metadata"]["uid"]}});
+    }
+    if (claim["metadata"].value("ownerReferences", Json::array()) == owners) continue;
+    must(api_.merge_patch({kube::kPersistentVolumeClaims, kNs, name},
+                          {{"metadata", {{"ownerReferences", owners}}}}),
+         "claim owner");
+    changed = true;
+  }
+  return changed;
+}
+
+bool World::make_missing(const Json& set, const std::map<int, Json>& pods,
+                         const std::string& revision) {
+  bool changed = false;
+  const std::string name = string_at(set, {"metadata", "name"});
+  for (int i = 0; i < static_cast<int>(int_at(set, {"spec", "replicas"})); ++i) {
+    if (pods.count(i) != 0) continue;
+    make_claims(set, name + "-" + std::to_string(i));
+    create_pod(set, i, revision);
+    changed = true;
+  }
+  return changed;
+}
+
+// The strategy is OnDelete: pods that are gone are made anew, of the newest revision.
 bool World::step_set(const Json& set) {
+  if (!at(set, {"metadata", "deletionTimestamp"}).is_null()) return false;
   const std::string revision = model::digest_of(at(set, {"spec", "template"})).substr(0, 10);
   const int wanted = static_cast<int>(int_at(set, {"spec", "replicas"}));
-  std::map<int, Json> pods;
-  for (const Json& pod : list(kube::kPods)) {
-    if (pod["metadata"]["ownerReferences"][0]["uid"] == set["metadata"]["uid"])
-      pods[ordinal_of(pod)] = pod;
-  }
+  const std::map<int, Json> pods = pods_of(set);
   bool changed = false;
-  bool all_ready = true;
   for (const auto& [ordinal, pod] : pods) {
-    if (ordinal >= wanted) {
+    const bool deleting = !at(pod, {"metadata", "deletionTimestamp"}).is_null();
+    if (ordinal >= wanted || deleting) {
       delete_pod(string_at(pod, {"metadata", "name"}));
       changed = true;
     } else if (start_pod(pod)) {
       changed = true;
-      all_ready = false;
-    } else {
-      all_ready = all_ready && is_ready(pod);
     }
   }
-  for (int i = 0; i < wanted; ++i) {
-    if (pods.count(i) == 0) {
-      create_pod(set, i, revision);
-      changed = true;
-      all_ready = false;
-    }
-  }
-  for (auto it = pods.rbegin(); all_ready && !changed && it != pods.rend(); ++it) {
-    if (string_at(it->second, {"metadata", "labels", "controller-revision-hash"}) == revision)
-      continue;
-    delete_pod(string_at(it->second, {"metadata", "name"}));
-    create_pod(set, it->first, revision);
-    changed = true;
-  }
+  changed = make_missing(set, pods, revision) || changed;
+  changed = keep_claims(set) || changed;
   return write_set_status(set, revision) || changed;
 }
 
@@ -296,13 +385,21 @@ std::map<std::string, Result<brokerapi::ServerReport>> World::ask(
     const std::vector<brokerapi::ServerAddress>& servers, std::chrono::milliseconds) {
   ++asked;
   std::map<std::string, Result<brokerapi::ServerReport>> out;
+  int ready = 0;
+  for (const Json& pod : list(kube::kPods)) ready += is_ready(pod) ? 1 : 0;
   for (const auto& server : servers) {
+    const auto pod = api_.get({kube::kPods, kNs, server.name});
+    if (!pod || !is_ready(*pod)) {
+      out.emplace(server.name, fail("connection refused"));
+      continue;
+    }
     brokerapi::ServerReport report;
     report.server_id = "ID-" + server.name;
     report.server_name = server.name;
     report.version = version;
-    report.routed_servers = routes.value_or(static_cast<int>(servers.size()) - 1);
-    report.healthy = true;
+    report.routed_servers = routes.value_or(ready - 1);
+    report.healthy = unwell.count(server.name) == 0;
+    if (!report.healthy) report.health = unwell[server.name];
     out.emplace(server.name, report);
   }
   return out;

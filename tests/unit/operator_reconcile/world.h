@@ -21,6 +21,7 @@ class World : public brokerapi::BrokerApi {
 
   kube::Api& api() { return api_; }
   memory_api::MemoryApi& memory() { return api_; }
+  memory_api::ApiServer& server() { return server_; }
   tests::FakeClock& clock() { return clock_; }
 
   // What a user does. `spec` is the whole spec; it need not be valid.
@@ -51,10 +52,16 @@ class World : public brokerapi::BrokerApi {
   uint64_t revision() const { return server_.revision(); }
 
   // Pods below this ordinal are started; others stay Pending with this reason and message.
+  // A server that is not ready for so many moves; its pod stays.
+  void stumble(const std::string& pod, int moves);
+  // The node is gone, and the pod with it.
+  void lose_pod(const std::string& name);
   void keep_pending(const std::string& pod, const std::string& reason, const std::string& message);
   void let_go() { pending_.clear(); }
   // Routes every server reports; nothing: all of them.
   std::optional<int> routes;
+  // What a server answers to /healthz when it is not well, by pod.
+  std::map<std::string, std::string> unwell;
   std::string version = "2.12.0";
   int asked = 0;
   // Most pods that were ever not ready at a time while the StatefulSet was at full size.
@@ -68,6 +75,11 @@ class World : public brokerapi::BrokerApi {
   void create_pod(const Json& set, int ordinal, const std::string& revision);
   bool start_pod(const Json& pod);
   void delete_pod(const std::string& name);
+  std::map<int, Json> pods_of(const Json& set);
+  bool make_missing(const Json& set, const std::map<int, Json>& pods, const std::string& revision);
+  void make_claims(const Json& set, const std::string& pod);
+  bool keep_claims(const Json& set);
+  void write_pod_status(const std::string& name, const Json& status);
   bool write_set_status(const Json& set, const std::string& revision);
 
   memory_api::ServerOptions server_options();
@@ -76,6 +88,7 @@ class World : public brokerapi::BrokerApi {
   mutable memory_api::MemoryApi api_;
   ops::Log log_{[](std::string_view) {}};
   std::map<std::string, std::pair<std::string, std::string>> pending_;
+  std::map<std::string, int> stumbling_;  // moves until it is ready again
   int passwords_ = 0;
   int next_ip_ = 1;
 };

@@ -29,19 +29,21 @@ TEST(Children, ComeInTheOrderTheyAreNeededIn) {
   EXPECT_THAT(names_of(cluster_of("{}")),
               ElementsAre("ServiceAccount/nats", "Secret/nats-config", "ConfigMap/nats-config",
                           "Service/nats-headless", "Service/nats", "PodDisruptionBudget/nats",
-                          "StatefulSet/nats"));
+                          "NetworkPolicy/nats", "StatefulSet/nats"));
 }
 
 TEST(Children, WhatIsSwitchedOffIsUnwanted) {
   const auto cluster =
-      cluster_of(R"({"service": {"enabled": false}, "podDisruptionBudget": {"enabled": false}})");
+      cluster_of(R"({"service": {"enabled": false}, "podDisruptionBudget": {"enabled": false},
+                     "networkPolicy": {"enabled": false}})");
   EXPECT_THAT(names_of(cluster),
               ElementsAre("ServiceAccount/nats", "Secret/nats-config", "ConfigMap/nats-config",
                           "Service/nats-headless", "StatefulSet/nats"));
   const auto unwanted = unwanted_children(cluster);
-  ASSERT_EQ(unwanted.size(), 2U);
+  ASSERT_EQ(unwanted.size(), 3U);
   EXPECT_EQ(unwanted[0].kind, Kind::kService);
   EXPECT_EQ(unwanted[1].kind, Kind::kPodDisruptionBudget);
+  EXPECT_EQ(unwanted[2].kind, Kind::kNetworkPolicy);
   EXPECT_THAT(unwanted_children(cluster_of("{}")), IsEmpty());
   EXPECT_EQ(client_endpoint(cluster), "nats://nats-headless.shop.svc:4222");
 }
@@ -51,7 +53,8 @@ TEST(Children, HeadlessMeansOneServiceForPodsAndClients) {
       cluster_of(R"({"service": {"type": "Headless", "annotations": {"a": "b"}}})");
   EXPECT_THAT(names_of(cluster),
               ElementsAre("ServiceAccount/nats", "Secret/nats-config", "ConfigMap/nats-config",
-                          "Service/nats", "PodDisruptionBudget/nats", "StatefulSet/nats"));
+                          "Service/nats", "PodDisruptionBudget/nats", "NetworkPolicy/nats",
+                          "StatefulSet/nats"));
   const Json service = child_of(cluster, Kind::kService, "nats");
   EXPECT_EQ(service["spec"]["clusterIP"], "None");
   EXPECT_EQ(service["metadata"]["annotations"]["a"], "b");
@@ -61,6 +64,31 @@ TEST(Children, HeadlessMeansOneServiceForPodsAndClients) {
   EXPECT_THAT(unwanted_children(cluster), IsEmpty());
 }
 
+TEST(Children, OnlyServersReachTheClusterPort) {
+  const Json open = child_of(cluster_of("{}"), Kind::kNetworkPolicy, "nats")["spec"];
+  const Json servers = {{"matchLabels", selector_labels(cluster_of("{}"))}};
+  EXPECT_EQ(open["podSelector"], servers);
+  EXPECT_EQ(open["ingress"][0]["ports"][0]["port"], 6222);
+  EXPECT_EQ(open["ingress"][0]["from"][0]["podSelector"], servers);
+  // Whatever config.merge may open is open to all.
+  EXPECT_EQ(open["ingress"][1]["ports"],
+            Json::parse(R"([{"protocol": "TCP", "port": 1, "endPort": 6221},
+                            {"protocol": "TCP", "port": 6223, "endPort": 65535}])"));
+  EXPECT_FALSE(open["ingress"][1].contains("from"));
+}
+
+TEST(Children, PeersMayBeNamed) {
+  const Json spec = child_of(cluster_of(R"({"networkPolicy": {
+      "clients": [{"namespaceSelector": {"matchLabels": {"team": "a"}}}],
+      "monitoring": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]}})"),
+                             Kind::kNetworkPolicy, "nats")["spec"];
+  ASSERT_EQ(spec["ingress"].size(), 3U);
+  EXPECT_EQ(spec["ingress"][1]["ports"][0]["port"], 4222);
+  EXPECT_EQ(spec["ingress"][1]["from"][0]["namespaceSelector"]["matchLabels"]["team"], "a");
+  EXPECT_EQ(spec["ingress"][2]["ports"][0]["port"], 8222);
+  EXPECT_EQ(spec["ingress"][2]["from"][0]["ipBlock"]["cidr"], "10.0.0.0/8");
+}
+
 TEST(Children, BelongToTheClusterAndSayWhatWasApplied) {
   for (const Child& child : children_of(cluster_of("{}"))) {
     const Json& metadata = child.object["metadata"];
@@ -68,7 +96,9 @@ TEST(Children, BelongToTheClusterAndSayWhatWasApplied) {
     EXPECT_EQ(metadata["ownerReferences"][0]["controller"], true) << child.name;
     EXPECT_EQ(metadata["labels"][model::kManagedByLabel], model::kManager) << child.name;
     Json without = child.object;
-    without["metadata"].erase("annotations");
+    Json& annotations = without["metadata"]["annotations"];
+    annotations.erase(model::kAppliedAnnotation);
+    if (annotations.empty()) without["metadata"].erase("annotations");
     EXPECT_EQ(metadata["annotations"][model::kAppliedAnnotation], model::digest_of(without))
         << child.name;
   }
