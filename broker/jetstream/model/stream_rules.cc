@@ -185,7 +185,6 @@ Checked check_supported(const StreamConfig& config) {
   const std::pair<bool, const char*> absent[] = {
       {config.mirror.has_value(), "mirror"},
       {!config.sources.empty(), "sources"},
-      {config.allow_msg_counter, "allow_msg_counter"},
       {config.allow_atomic, "allow_atomic"},
       {config.allow_msg_schedules, "allow_msg_schedules"},
       {config.allow_batched, "allow_batched"},

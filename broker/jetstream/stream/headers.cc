@@ -24,7 +24,7 @@ void for_each_line(std::string_view block, F&& f) {
       std::string_view value = line.substr(colon + 1);
       size_t first = value.find_first_not_of(" \t");
       value = first == std::string_view::npos
-                  ? std::string_view{}
+                  ? value.substr(0, 0)
                   : value.substr(first, value.find_last_not_of(" \t") - first + 1);
       if (!f(line.substr(0, colon), value, line)) return;
     }
@@ -35,9 +35,7 @@ void for_each_line(std::string_view block, F&& f) {
 
 // What is no number counts as the largest, which nothing equals.
 uint64_t parse_sequence(std::string_view text) {
-  uint64_t value = 0;
-  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc() && end == text.data() + text.size() ? value : UINT64_MAX;
+  return parse_number(text).value_or(UINT64_MAX);
 }
 
 Rollup parse_rollup(std::string_view text) {
@@ -46,34 +44,47 @@ Rollup parse_rollup(std::string_view text) {
   return Rollup::kInvalid;
 }
 
+struct TextHeader {
+  std::string_view name;
+  std::string_view PublishHeaders::*field;
+};
+constexpr TextHeader kTexts[] = {
+    {"Msg-Id", &PublishHeaders::msg_id},
+    {"Expected-Stream", &PublishHeaders::expected_stream},
+    {"Expected-Last-Subject-Sequence-Subject", &PublishHeaders::expected_last_subject},
+    {"Expected-Last-Msg-Id", &PublishHeaders::expected_last_msg_id},
+    {"TTL", &PublishHeaders::ttl},
+    {"Incr", &PublishHeaders::increment},
+    {"Batch-Id", &PublishHeaders::batch_id},
+    {"Batch-Sequence", &PublishHeaders::batch_seq},
+    {"Batch-Commit", &PublishHeaders::batch_commit},
+    {"Schedule", &PublishHeaders::schedule},
+    {"Schedule-Target", &PublishHeaders::schedule_target},
+    {"Schedule-Source", &PublishHeaders::schedule_source},
+    {"Schedule-TTL", &PublishHeaders::schedule_ttl},
+    {"Schedule-Rollup", &PublishHeaders::schedule_rollup},
+    {"Schedule-Time-Zone", &PublishHeaders::schedule_zone},
+    {"Scheduler", &PublishHeaders::scheduler},
+    {"Schedule-Next", &PublishHeaders::schedule_next},
+    {"Stream-Source", &PublishHeaders::source},
+    {"Required-Api-Level", &PublishHeaders::required_level},
+};
+
+// The first line of a name counts.
 void take(PublishHeaders& headers, std::string_view name, std::string_view value) {
-  auto first = [](std::string_view& field, std::string_view text) {
-    if (field.empty()) field = text;
-  };
-  if (name == "Msg-Id") {
-    first(headers.msg_id, value);
-  } else if (name == "Expected-Stream") {
-    first(headers.expected_stream, value);
-  } else if (name == "Expected-Last-Sequence") {
-    headers.expected_last_seq = parse_sequence(value);
+  for (const TextHeader& text : kTexts) {
+    if (text.name != name) continue;
+    if (!is_present(headers.*text.field)) headers.*text.field = value;
+    return;
+  }
+  if (name == "Expected-Last-Sequence") {
+    if (!headers.expected_last_seq) headers.expected_last_seq = parse_sequence(value);
   } else if (name == "Expected-Last-Subject-Sequence") {
-    headers.expected_last_subject_seq = parse_sequence(value);
-  } else if (name == "Expected-Last-Subject-Sequence-Subject") {
-    first(headers.expected_last_subject, value);
-  } else if (name == "Expected-Last-Msg-Id") {
-    first(headers.expected_last_msg_id, value);
-  } else if (name == "Rollup") {
+    if (!headers.expected_last_subject_seq) {
+      headers.expected_last_subject_seq = parse_sequence(value);
+    }
+  } else if (name == "Rollup" && headers.rollup == Rollup::kNone && !value.empty()) {
     headers.rollup = parse_rollup(value);
-  } else if (name == "TTL") {
-    first(headers.ttl, value);
-  } else if (name == "Incr") {
-    headers.counts = true;
-  } else if (name == "Batch-Id") {
-    headers.batch = true;
-  } else if (name == "Schedule") {
-    headers.schedule = true;
-  } else if (name == "Stream-Source") {
-    headers.source = true;
   }
 }
 
@@ -95,14 +106,40 @@ void add_header(std::string& block, std::string_view name, std::string_view valu
   block.append(name).append(": ").append(value).append("\r\n\r\n");
 }
 
-std::string without_header(std::string_view block, std::string_view name) {
+namespace {
+
+template <class Drop>
+std::string filtered(std::string_view block, Drop&& drop) {
   std::string rest(kFirstLine);
-  for_each_line(block, [&](std::string_view line_name, std::string_view, std::string_view line) {
-    if (line_name != name) rest.append(line).append("\r\n");
+  for_each_line(block, [&](std::string_view name, std::string_view, std::string_view line) {
+    if (!drop(name)) rest.append(line).append("\r\n");
     return true;
   });
   if (rest.size() == kFirstLine.size()) return {};
   return rest + "\r\n";
+}
+
+}  // namespace
+
+std::string without_header(std::string_view block, std::string_view name) {
+  return filtered(block, [name](std::string_view line_name) { return line_name == name; });
+}
+
+std::string without_headers(std::string_view block, DropsHeader drop) {
+  return filtered(block, drop);
+}
+
+std::string with_header(std::string_view block, std::string_view name, std::string_view value) {
+  std::string result = without_header(block, name);
+  add_header(result, name, value);
+  return result;
+}
+
+std::optional<uint64_t> parse_number(std::string_view text) {
+  uint64_t value = 0;
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || text.empty()) return std::nullopt;
+  return value;
 }
 
 PublishHeaders parse_publish_headers(std::string_view block) {

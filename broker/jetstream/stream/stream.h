@@ -19,13 +19,14 @@
 #include <utility>
 #include <vector>
 
+#include "broker/jetstream/counter/counter.h"
 #include "broker/jetstream/environment/environment.h"
 #include "broker/jetstream/model/api_error.h"
 #include "broker/jetstream/model/info.h"
 #include "broker/jetstream/model/requests.h"
 #include "broker/jetstream/model/stream_config.h"
 #include "broker/jetstream/stream/deduplicator.h"
-#include "broker/jetstream/stream/headers.h"
+#include "broker/jetstream/stream/draft.h"
 #include "broker/jetstream/stream/observer.h"
 #include "broker/jetstream/stream/usage.h"
 #include "broker/storage/stream_store.h"
@@ -111,6 +112,7 @@ class Stream final : public storage::StreamListener {
     uint32_t bytes = 0;
     uint32_t subject_size = 0;
     std::string text;  // subject, then reply
+    std::unique_ptr<Extra> extra;
     [[nodiscard]] std::string_view subject() const {
       return std::string_view(text).substr(0, subject_size);
     }
@@ -118,16 +120,6 @@ class Stream final : public storage::StreamListener {
       return std::string_view(text).substr(subject_size);
     }
   };
-  struct Draft {
-    std::string_view subject;
-    std::string_view headers;
-    std::string_view payload;
-    std::string_view reply;
-    PublishHeaders parsed;
-    int64_t now = 0;
-    int64_t ttl = 0;  // seconds
-  };
-
   // stream.cc
   void apply_config();
   void listen();
@@ -136,20 +128,36 @@ class Stream final : public storage::StreamListener {
 
   // stream_ingest.cc
   void on_publish(const core::Message& message);
+  void rewrite_subject(Draft& draft);
+  void publish(Draft& draft);
+  static storage::NewMessage stored_form(const Draft& draft);
+  void store(Draft& draft);
+  void skip_without_interest(Draft& draft);
+  void await_sync(Draft& draft, storage::Appended appended, Seq previous);
+  [[nodiscard]] size_t stored_size(size_t subject, size_t headers, size_t payload) const;
+
+  // publish_check.cc
+  model::ApiResult<Judgement> judge(Draft& draft, Staged* staged);
   model::ApiResult<void> check(Draft& draft);
-  model::ApiResult<void> check_expectations(const Draft& draft);
-  model::ApiResult<void> check_last_on_subject(const Draft& draft);
-  model::ApiResult<void> check_capacity(const Draft& draft);
-  model::ApiResult<void> check_discard_new(const Draft& draft, size_t bytes);
-  void store(const Draft& draft);
-  void skip_without_interest(const Draft& draft);
-  void answer(std::string_view reply, Seq seq, bool duplicate);
+  [[nodiscard]] model::ApiResult<void> check_size(const Draft& draft) const;
+  model::ApiResult<void> take_ttl(Draft& draft);
+  model::ApiResult<void> check_increment(const Draft& draft);
+  model::ApiResult<void> check_expectations(const Draft& draft, const Staged* staged);
+  model::ApiResult<void> check_last_on_subject(const Draft& draft, const Staged* staged);
+  model::ApiResult<void> check_rollup(const Draft& draft, const Staged* staged);
+  model::ApiResult<void> count(Draft& draft, Staged* staged);
+  model::ApiResult<void> check_capacity(const Draft& draft, size_t bytes, const Staged* staged);
+  model::ApiResult<void> check_discard_new(const Draft& draft, size_t bytes, const Staged* staged);
+
+  // stream_complete.cc
+  // `tail`: fields behind the sequence.
+  void answer(std::string_view reply, Seq seq, std::string_view tail);
   void answer_error(std::string_view reply, const model::ApiError& error);
   void wait(Waiting waiting);
+  void no_longer_waits(const Waiting& waiting);
   void complete_ready();
   void complete(const Waiting& waiting);
   void republish(const Waiting& waiting);
-  [[nodiscard]] size_t stored_size(size_t subject, size_t headers, size_t payload) const;
 
   // stream_limits.cc
   void roll_up(const Waiting& waiting);

@@ -129,8 +129,8 @@ TEST(Stream, TimeToLiveAndMarkers) {
   config.allow_msg_ttl = true;
   config.subject_delete_marker_ttl = 2 * kSecond;
   StreamBench bench(config);
-  bench.publish("s.a", "x", "Nats-TTL: 1s\r\n");
-  bench.env.pass(kSecond);
+  bench.publish("s.a", "x", "Nats-TTL: 2s\r\n");
+  bench.env.pass(2 * kSecond);
   ASSERT_EQ(bench.state().messages, 1u);
   auto marker = bench.stream().store().load(2);
   ASSERT_TRUE(marker);
