@@ -6,52 +6,11 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "broker/monitor/metric_families.h"
 #include "broker/monitor/render_parts.h"
 
 namespace natrix::monitor {
 namespace {
-
-using prometheus::ClientMetric;
-using prometheus::MetricFamily;
-using prometheus::MetricType;
-using Labels = std::vector<ClientMetric::Label>;
-
-// Families in the order of their first sample.
-class Families {
- public:
-  explicit Families(std::string server) : server_(std::move(server)) {}
-
-  void gauge(const std::string& name, const std::string& help, double value, Labels labels = {}) {
-    ClientMetric metric;
-    metric.gauge.value = value;
-    add(name, help, MetricType::Gauge, std::move(labels), metric);
-  }
-  void counter(const std::string& name, const std::string& help, double value, Labels labels = {}) {
-    ClientMetric metric;
-    metric.counter.value = value;
-    add(name, help, MetricType::Counter, std::move(labels), metric);
-  }
-  [[nodiscard]] bool has(const std::string& name) const { return index_.count(name) != 0; }
-  // The label that every series of the exporter's names has.
-  [[nodiscard]] Labels server(Labels more = {}) const {
-    more.insert(more.begin(), {"server_id", server_});
-    return more;
-  }
-  std::vector<MetricFamily> take() { return std::move(families_); }
-
- private:
-  void add(const std::string& name, const std::string& help, MetricType type, Labels labels,
-           ClientMetric metric) {
-    auto [found, fresh] = index_.try_emplace(name, families_.size());
-    if (fresh) families_.push_back({name, help, type, {}});
-    metric.label = std::move(labels);
-    families_[found->second].metric.push_back(std::move(metric));
-  }
-
-  std::string server_;
-  std::vector<MetricFamily> families_;
-  std::unordered_map<std::string, size_t> index_;
-};
 
 double milliseconds(Time time) {
   auto since = std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch());
@@ -229,6 +188,7 @@ std::vector<MetricFamily> ScrapeCollectable::Collect() const {
   add_page(out, "subsz", render_subsz(scrape_.subscriptions, false));
   add_health(out, scrape_.health);
   add_accounts(out, scrape_.accounts.accounts);
+  add_jetstream(out, scrape_.server, scrape_.jetstream);
   out.gauge("nats_leafz_conn_nodes_total", "nodes_total",
             static_cast<double>(scrape_.server.leafnodes), out.server());
   add_process(out, scrape_.process);

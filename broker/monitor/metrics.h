@@ -37,6 +37,7 @@ struct Scrape {
   SubscriptionPage subscriptions;
   AccountPage accounts;
   Health health;
+  std::optional<JetStreamPage> jetstream;
   ProcessFacts process;
   RequestCounts requests;
   HttpCounters http;

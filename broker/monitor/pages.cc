@@ -193,28 +193,34 @@ void Pages::subsz(const HttpRequest&, const QueryParams& params, Responder respo
 
 void Pages::healthz(const HttpRequest&, const QueryParams& params, Responder respond) {
   Reading read;
-  // These narrow the JetStream part of the check. A server whose configuration has no JetStream
-  // has no such part and answers for itself alone, as nats-server does.
-  for (const char* name : {"js-enabled", "js-enabled-only", "js-server-only", "js-meta-only"}) {
-    read.take(params.boolean(name));
-  }
+  // A server whose configuration has no JetStream answers for itself alone, as nats-server does.
+  HealthQuery query;
+  query.server_only = read.take(params.boolean("js-server-only"));
+  query.enabled_only = read.take(params.boolean("js-enabled-only"));
+  query.enabled_only |= read.take(params.boolean("js-enabled"));
+  query.enabled_only |= read.take(params.boolean("js-meta-only"));  // there is no meta leader here
+  query.account = params.text("account");
+  query.stream = params.text("stream");
+  query.consumer = params.text("consumer");
   bool details = read.take(params.boolean("details"));
   if (read.failed) return respond(bad_request(*read.failed));
   const char* missing = nullptr;
-  if (!params.text("stream").empty() && params.text("account").empty()) {
+  if (!query.stream.empty() && query.account.empty()) {
     missing = "\"account\" must not be empty when checking stream health";
-  } else if (!params.text("consumer").empty() && params.text("stream").empty()) {
+  } else if (!query.consumer.empty() && query.stream.empty()) {
     missing = "\"stream\" must not be empty when checking consumer health";
   }
   if (missing != nullptr) {
     return respond(health_response(render_healthz_bad_request(missing, details)));
   }
-  source_.health([self = shared_from_this(), details, respond = std::move(respond)](Health health) {
+  auto answer = [self = shared_from_this(), details,
+                 respond = std::move(respond)](const Health& health) {
     for (const Health::Problem& problem : health.problems) {
       self->log_.warn("Healthcheck failed: {}: {}", problem.type, problem.error);
     }
     respond(health_response(render_healthz(health, details)));
-  });
+  };
+  source_.health(std::move(query), std::move(answer));
 }
 
 void Pages::accountz(const HttpRequest&, const QueryParams& params, Responder respond) {
@@ -256,18 +262,36 @@ void Pages::leafz(const HttpRequest&, const QueryParams& params, Responder respo
 
 void Pages::jsz(const HttpRequest&, const QueryParams& params, Responder respond) {
   Reading read;
-  for (const char* name : {"accounts", "streams", "consumers", "direct-consumers", "config", "raft",
-                           "stream-leader-only"}) {
+  JszView view;
+  JetStreamQuery query;
+  bool accounts = read.take(params.boolean("accounts"));
+  query.streams = read.take(params.boolean("streams"));
+  query.consumers = read.take(params.boolean("consumers"));
+  view.direct_consumers = read.take(params.boolean("direct-consumers"));
+  view.config = read.take(params.boolean("config"));
+  view.offset = read.take(params.offset());
+  view.limit = read.take(params.limit());
+  // Without a cluster there are no Raft groups, and this server leads everything.
+  for (const char* name : {"leader-only", "raft", "stream-leader-only"}) {
     read.take(params.boolean(name));
   }
-  read.take(params.offset());
-  read.take(params.limit());
-  if (read.take(params.boolean("leader-only")) && !read.failed) {
-    read.failed = Error{"filtered response: not leader, JetStream is disabled"};
-  }
   if (read.failed) return respond(bad_request(*read.failed));
-  source_.server_info([respond = std::move(respond)](const ServerInfo& info) {
-    respond(json_response(render_jsz(info, now())));
+  auto place = take_list_place();
+  if (!place) return respond(busy());
+  query.streams = query.streams || query.consumers;
+  query.account = params.text("acc");
+  view.details = accounts || query.streams || !query.account.empty();
+  bool leader_only = !params.text("leader-only").empty() && *params.boolean("leader-only");
+  source_.server_info([self = shared_from_this(), view, query, leader_only, place,
+                       respond = std::move(respond)](ServerInfo info) {
+    if (!info.jetstream && leader_only) {
+      return respond(bad_request({"filtered response: not leader, JetStream is disabled"}));
+    }
+    if (!view.details) return respond(json_response(render_jsz(info, {}, view, now())));
+    self->source_.jetstream(
+        query, [info = std::move(info), view, place, respond](std::optional<JetStreamPage> page) {
+          respond(json_response(render_jsz(info, page.value_or(JetStreamPage{}), view, now())));
+        });
   });
 }
 
@@ -276,7 +300,7 @@ void Pages::metrics(const HttpRequest&, const QueryParams&, Responder respond) {
     Scrape scrape;
     Responder respond;
     std::shared_ptr<Pages> pages;
-    int missing = 6;
+    int missing = 7;
   };
   auto gathering = std::make_shared<Gathering>();
   gathering->respond = std::move(respond);
@@ -300,7 +324,8 @@ void Pages::metrics(const HttpRequest&, const QueryParams&, Responder respond) {
   source_.routes(false, into(&Scrape::routes));
   source_.subscriptions({}, into(&Scrape::subscriptions));
   source_.accounts(into(&Scrape::accounts));
-  source_.health(into(&Scrape::health));
+  source_.jetstream({.account = {}, .streams = true, .consumers = true}, into(&Scrape::jetstream));
+  source_.health({}, into(&Scrape::health));
 }
 
 }  // namespace natrix::monitor

@@ -40,7 +40,14 @@ Json render_accstatz(const AccountPage& page, bool unused);
 // The pages of what this server does not have.
 Json render_gatewayz(const ServerInfo& info, Time now);
 Json render_leafz(const ServerInfo& info, Time now);
-Json render_jsz(const ServerInfo& info, Time now);
+// What /jsz shows beyond the totals.
+struct JszView {
+  bool details = false;  // accounts, with whatever streams and consumers the page has
+  bool config = false;
+  bool direct_consumers = false;
+  int64_t offset = 0, limit = 1024;  // of accounts
+};
+Json render_jsz(const ServerInfo& info, const JetStreamPage& page, const JszView& view, Time now);
 
 struct HealthAnswer {
   int status = 200;

@@ -106,12 +106,16 @@ HealthAnswer render_healthz(const Health& health, bool details) {
   if (health.problems.empty()) return {200, {{"status", "ok"}}};
   const Health::Problem& first = health.problems.front();
   bool not_up = first.type == "CONNECTION";
-  HealthAnswer answer{not_up ? 500 : 503, Json::object()};
+  HealthAnswer answer{not_up ? 500 : first.absent ? 404 : 503, Json::object()};
   if (details) {
     answer.body["status"] = "error";
     Json errors = Json::array();
     for (const Health::Problem& problem : health.problems) {
-      errors.push_back({{"type", problem.type}, {"error", problem.error}});
+      Json error = {{"type", problem.type}, {"error", problem.error}};
+      put_if(error, "account", problem.account);
+      put_if(error, "stream", problem.stream);
+      put_if(error, "consumer", problem.consumer);
+      errors.push_back(std::move(error));
     }
     answer.body["errors"] = std::move(errors);
   } else {
@@ -122,7 +126,7 @@ HealthAnswer render_healthz(const Health& health, bool details) {
 }
 
 HealthAnswer render_healthz_bad_request(const std::string& error, bool details) {
-  HealthAnswer answer = render_healthz({{{"BAD_REQUEST", error}}}, details);
+  HealthAnswer answer = render_healthz({{{.type = "BAD_REQUEST", .error = error}}}, details);
   answer.status = 400;
   answer.body["status"] = "error";
   return answer;

@@ -47,6 +47,15 @@ struct DiskWaits {
   Duration wait_time{0}, max_wait_time{0};
 };
 
+// The store on disk.
+struct StoreCounts {
+  uint64_t synced_batches = 0, synced_records = 0;
+  Duration sync_time{0}, sync_time_max{0};
+  uint64_t written_bytes = 0, failed_batches = 0, damage_reports = 0;
+  uint64_t segments = 0, disk_bytes = 0, buffered_bytes = 0;
+  bool writable = true;
+};
+
 // JetStream as a whole.
 struct JetStreamInfo {
   std::string store_dir, domain;
@@ -58,6 +67,7 @@ struct JetStreamInfo {
   uint64_t messages = 0, bytes = 0;
   int api_level = 0;
   uint64_t api_total = 0, api_errors = 0;
+  StoreCounts store;
 };
 
 struct SlowConsumerCounts {
@@ -241,11 +251,47 @@ struct AccountPage {
   std::vector<AccountInfo> accounts;
 };
 
+struct JetStreamQuery {
+  std::string account;  // empty: all
+  bool streams = false, consumers = false;
+};
+
+// Texts are JSON objects as the JetStream API gives them (StreamInfo, ConsumerInfo).
+struct JetStreamStream {
+  std::string info;
+  std::vector<std::string> consumers, direct_consumers;
+};
+
+struct JetStreamAccount {
+  std::string name;
+  int64_t memory = 0, storage = 0, reserved_memory = 0, reserved_storage = 0;
+  uint64_t api_total = 0, api_errors = 0;
+  std::vector<JetStreamStream> streams;
+};
+
+struct JetStreamPage {
+  std::vector<JetStreamAccount> accounts;  // by name
+  int64_t left_out = 0;                    // consumers beyond kMaxPageConsumers
+};
+
+// Consumers that a page or a scrape shows at most.
+inline constexpr int64_t kMaxPageConsumers = 10'000;
+
+struct HealthQuery {
+  bool server_only = false;               // whether clients can connect
+  bool enabled_only = false;              // that, and whether JetStream runs
+  std::string account, stream, consumer;  // must exist, unless empty
+};
+
 // Liveness of this server. `problems` empty = healthy.
 struct Health {
   struct Problem {
-    std::string type;  // CONNECTION: a listener is not up (HTTP 500); JETSTREAM, ... (HTTP 503)
+    // CONNECTION: a listener is not up (HTTP 500); JETSTREAM, ... (HTTP 503)
+    std::string type;
     std::string error;
+    // What was asked for and does not exist (HTTP 404).
+    bool absent = false;
+    std::string account, stream, consumer;
   };
   std::vector<Problem> problems;
 };
@@ -261,7 +307,9 @@ class Source {
   virtual void routes(bool subscriptions, Done<RoutePage> done) = 0;
   virtual void subscriptions(SubscriptionQuery query, Done<SubscriptionPage> done) = 0;
   virtual void accounts(Done<AccountPage> done) = 0;
-  virtual void health(Done<Health> done) = 0;
+  // Nothing when JetStream is not enabled.
+  virtual void jetstream(JetStreamQuery query, Done<std::optional<JetStreamPage>> done) = 0;
+  virtual void health(HealthQuery query, Done<Health> done) = 0;
 };
 
 }  // namespace natrix::monitor

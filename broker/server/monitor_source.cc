@@ -231,8 +231,13 @@ void MonitorSource::accounts(Done<monitor::AccountPage> done) {
   done(std::move(page));
 }
 
-void MonitorSource::health(Done<monitor::Health> done) {
-  done(host_.health());
+void MonitorSource::jetstream(monitor::JetStreamQuery query,
+                              Done<std::optional<monitor::JetStreamPage>> done) {
+  done(host_.jetstream(query));
+}
+
+void MonitorSource::health(monitor::HealthQuery query, Done<monitor::Health> done) {
+  done(host_.health(query));
 }
 
 }  // namespace natrix::server

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,7 +18,8 @@ struct MonitorHost {
   // Everything of /varz that is not counted on shards.
   std::function<monitor::ServerInfo()> server_info;
   std::function<void(bool subscriptions, monitor::Source::Done<monitor::RoutePage>)> routes;
-  std::function<monitor::Health()> health;
+  std::function<std::optional<monitor::JetStreamPage>(const monitor::JetStreamQuery&)> jetstream;
+  std::function<monitor::Health(const monitor::HealthQuery&)> health;
 };
 
 // Used on the control thread, where all answers but routes() are given before the call returns.
@@ -32,7 +34,9 @@ class MonitorSource final : public monitor::Source {
   void subscriptions(monitor::SubscriptionQuery query,
                      Done<monitor::SubscriptionPage> done) override;
   void accounts(Done<monitor::AccountPage> done) override;
-  void health(Done<monitor::Health> done) override;
+  void jetstream(monitor::JetStreamQuery query,
+                 Done<std::optional<monitor::JetStreamPage>> done) override;
+  void health(monitor::HealthQuery query, Done<monitor::Health> done) override;
 
  private:
   monitor::SublistStats cache_stats();

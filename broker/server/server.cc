@@ -148,7 +148,8 @@ Result<void> Server::open_monitor() {
   host.routes = [this](bool subscriptions, monitor::Source::Done<monitor::RoutePage> done) {
     route_page(subscriptions, std::move(done));
   };
-  host.health = [this] { return health(); };
+  host.jetstream = [this](const monitor::JetStreamQuery& query) { return jetstream_page(query); };
+  host.health = [this](const monitor::HealthQuery& query) { return health(query); };
   monitor_source_ = std::make_unique<MonitorSource>(std::move(host), accounts_);
   monitor::MonitorOptions options;
   options.host = options_.http_host.empty() ? options_.host : options_.http_host;

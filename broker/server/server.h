@@ -87,8 +87,10 @@ class Server final : public client::Host {
   [[nodiscard]] std::vector<std::string> own_client_urls() const;
   monitor::ServerInfo describe() const;
   std::optional<monitor::JetStreamInfo> describe_jetstream() const;
-  [[nodiscard]] bool jetstream_can_write() const;
-  monitor::Health health() const;
+  std::optional<monitor::JetStreamPage> jetstream_page(const monitor::JetStreamQuery& query) const;
+  // What /healthz asks of JetStream, after the check of the listeners.
+  void check_jetstream(const monitor::HealthQuery& query, monitor::Health& health) const;
+  monitor::Health health(const monitor::HealthQuery& query) const;
   void publish_settings();
   void publish_info();
   void accept_client(int fd, bool in_process = false);

@@ -80,13 +80,4 @@ monitor::ServerInfo Server::describe() const {
   return info;
 }
 
-monitor::Health Server::health() const {
-  monitor::Health health;
-  if (listen_ && !running_) health.problems.push_back({"CONNECTION", "not accepting clients"});
-  if (!jetstream_can_write()) {
-    health.problems.push_back({"JETSTREAM", "the last write to the store failed"});
-  }
-  return health;
-}
-
 }  // namespace natrix::server

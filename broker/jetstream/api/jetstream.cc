@@ -264,6 +264,7 @@ void JetStream::listen(JetStreamAccount& account) {
 
 void JetStream::dispatch(JetStreamAccount& account, const core::Message& message) {
   shared_.api_total.fetch_add(1, std::memory_order_relaxed);
+  account.api_total.fetch_add(1, std::memory_order_relaxed);
   Request request;
   request.account = &account;
   request.subject = message.subject();
@@ -286,7 +287,10 @@ void JetStream::dispatch(JetStreamAccount& account, const core::Message& message
 
 void JetStream::reply(Environment& environment, Shared& shared, const Request& request,
                       const Response& response) {
-  if (response.failed()) shared.api_errors.fetch_add(1, std::memory_order_relaxed);
+  if (response.failed()) {
+    shared.api_errors.fetch_add(1, std::memory_order_relaxed);
+    request.account->api_errors.fetch_add(1, std::memory_order_relaxed);
+  }
   if (request.reply.empty()) return;  // done all the same
   environment.publish({.to = request.reply, .payload = response.text()});
 }
@@ -353,34 +357,6 @@ void JetStream::stop() {
     });
     gone.get_future().wait();
   }
-}
-
-Totals JetStream::totals() {
-  Totals totals;
-  totals.store_dir = folder_;
-  totals.domain = options_.domain;
-  totals.max_memory = options_.max_memory;
-  totals.max_file = options_.max_file;
-  totals.sync_interval = options_.sync_interval.count();
-  totals.api_total = shared_.api_total;
-  totals.api_errors = shared_.api_errors;
-  totals.consumers = 0;
-  run_and_wait(*shards_.front(), [&] {
-    for (auto& [name, account] : accounts_) {
-      if (account->streams.empty()) continue;
-      ++totals.accounts;
-      totals.streams += static_cast<int64_t>(account->streams.size());
-      totals.consumers += account->usage.consumers;
-      totals.memory += account->usage.memory_bytes;
-      totals.file += account->usage.file_bytes;
-      totals.messages += static_cast<uint64_t>(account->usage.messages.load());
-      totals.reserved_memory += account->reserved(model::StorageType::kMemory);
-      totals.reserved_file += account->reserved(model::StorageType::kFile);
-    }
-  });
-  totals.bytes = static_cast<uint64_t>(totals.memory + totals.file);
-  totals.store = store_->metrics();
-  return totals;
 }
 
 }  // namespace natrix::jetstream::api

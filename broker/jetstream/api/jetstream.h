@@ -19,6 +19,7 @@
 #include "broker/config/options.h"
 #include "broker/core/router.h"
 #include "broker/jetstream/api/registry.h"
+#include "broker/jetstream/api/report.h"
 #include "broker/jetstream/api/request.h"
 #include "broker/jetstream/api/response.h"
 
@@ -33,18 +34,6 @@ struct JetStreamNeeds {
   int64_t max_pending = 64 << 20;
 };
 
-// For monitoring.
-struct Totals {
-  std::string store_dir, domain;
-  int64_t max_memory = 0, max_file = 0;
-  int64_t memory = 0, file = 0, reserved_memory = 0, reserved_file = 0;
-  int64_t accounts = 0, streams = 0, consumers = 0;
-  uint64_t messages = 0, bytes = 0;
-  uint64_t api_total = 0, api_errors = 0;
-  int64_t sync_interval = 0;
-  storage::StoreMetrics store;
-};
-
 class JetStream {
  public:
   JetStream(config::JetStreamOptions options, JetStreamNeeds needs);
@@ -53,8 +42,13 @@ class JetStream {
   // Opens the store, revives what is there, begins to answer. An error names the folder.
   Result<void> start();
   void stop();
-  // Not from a shard.
+
+  // --- For monitoring; on the thread that owns the server, never from a shard.
   [[nodiscard]] Totals totals();
+  [[nodiscard]] Report report(const ReportRequest& request);
+  // Looks for an account, a stream of it, a consumer of that; empty names are not looked for.
+  [[nodiscard]] Found find(const std::string& account, const std::string& stream,
+                           const std::string& consumer);
   // False: the last write to the disk failed and none has succeeded since.
   [[nodiscard]] bool can_write() const { return store_->metrics().writable; }
 
@@ -102,6 +96,15 @@ class JetStream {
   [[nodiscard]] model::Strictness strictness() const {
     return shared_.strict ? model::Strictness::kStrict : model::Strictness::kLenient;
   }
+
+  // jetstream_report.cc
+  struct Place {
+    size_t account = 0;  // index in Report::accounts
+    ShardHost* shard = nullptr;
+    std::shared_ptr<Slot> slot;
+  };
+  // Adds the accounts to the report and says where their streams are.
+  std::vector<Place> places(const ReportRequest& request, Report& report);
 
   // account_api.cc
   void account_info(Request& request);

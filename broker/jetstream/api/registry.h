@@ -36,6 +36,7 @@ struct JetStreamAccount {
 
   account::Account& account;
   stream::Usage usage;
+  std::atomic<uint64_t> api_total{0}, api_errors{0};
   std::map<std::string, Entry, std::less<>> streams;
   std::vector<core::InternalHandle> listening;
 

@@ -28,10 +28,13 @@ class FakeSource : public Source {
   SublistStats sublist;
   std::vector<SubscriptionInfo> subs;
   AccountPage account_page;
+  std::optional<JetStreamPage> jetstream_page;
   Health health_now;
 
   ConnectionQuery last_connection_query;
   SubscriptionQuery last_subscription_query;
+  JetStreamQuery last_jetstream_query;
+  HealthQuery last_health_query;
   bool last_route_subscriptions = false;
 
   void server_info(Done<ServerInfo> done) override {
@@ -68,7 +71,12 @@ class FakeSource : public Source {
   void accounts(Done<AccountPage> done) override {
     deliver([this, done] { done(account_page); });
   }
-  void health(Done<Health> done) override {
+  void jetstream(JetStreamQuery query, Done<std::optional<JetStreamPage>> done) override {
+    last_jetstream_query = query;
+    deliver([this, done] { done(jetstream_page); });
+  }
+  void health(HealthQuery query, Done<Health> done) override {
+    last_health_query = query;
     deliver([this, done] { done(health_now); });
   }
 };

@@ -265,5 +265,51 @@ TEST(Metrics, PromtoolAcceptsThem) {
   std::remove(file.c_str());
 }
 
+// Streams and consumers as the exporter's "-jsz=all" shows them.
+TEST(Metrics, JetStream) {
+  Scrape scrape = sample_scrape();
+  EXPECT_NE(metrics_text(scrape).find("jetstream_server_jetstream_disabled"), std::string::npos);
+  EXPECT_EQ(metrics_text(scrape).find("jetstream_server_total_streams"), std::string::npos);
+
+  scrape.server.jetstream.emplace().streams = 7;
+  scrape.server.jetstream->store.sync_time = std::chrono::milliseconds(1500);
+  scrape.jetstream.emplace().accounts.emplace_back().name = "A";
+  scrape.jetstream->accounts[0].streams.push_back(
+      {R"({"config":{"name":"S"},"state":{"messages":2,"bytes":3,"first_seq":4,"last_seq":5,)"
+       R"("consumer_count":1}})",
+       {R"({"name":"C","created":"t","config":{"description":"d"},"delivered":{"consumer_seq":11,)"
+        R"("stream_seq":12},"ack_floor":{"consumer_seq":13,"stream_seq":14},"num_ack_pending":15,)"
+        R"("num_redelivered":16,"num_waiting":17,"num_pending":18})"},
+       {}});
+  std::string text = metrics_text(scrape);
+  std::string server =
+      R"(server_id="alpha",server_name="alpha",cluster="east",domain="",meta_leader="",)"
+      R"(is_meta_leader="true")";
+  std::string stream = server + R"(,account="A",account_id="A",stream_name="S",stream_leader="",)"
+                                R"(is_stream_leader="true")";
+  std::string consumer = stream + R"(,consumer_name="C",consumer_leader="",)"
+                                  R"(is_consumer_leader="true",consumer_desc="d",)"
+                                  R"(consumer_created="t")";
+  for (const std::string& line : {"jetstream_server_total_streams{" + server + "} 7",
+                                  "jetstream_stream_total_messages{" + stream + "} 2",
+                                  "jetstream_stream_total_bytes{" + stream + "} 3",
+                                  "jetstream_stream_first_seq{" + stream + "} 4",
+                                  "jetstream_stream_last_seq{" + stream + "} 5",
+                                  "jetstream_stream_consumer_count{" + stream + "} 1",
+                                  "jetstream_consumer_delivered_consumer_seq{" + consumer + "} 11",
+                                  "jetstream_consumer_delivered_stream_seq{" + consumer + "} 12",
+                                  "jetstream_consumer_ack_floor_consumer_seq{" + consumer + "} 13",
+                                  "jetstream_consumer_ack_floor_stream_seq{" + consumer + "} 14",
+                                  "jetstream_consumer_num_ack_pending{" + consumer + "} 15",
+                                  "jetstream_consumer_num_redelivered{" + consumer + "} 16",
+                                  "jetstream_consumer_num_waiting{" + consumer + "} 17",
+                                  "jetstream_consumer_num_pending{" + consumer + "} 18",
+                                  std::string("natrix_jetstream_sync_seconds_total 1.5"),
+                                  std::string("natrix_jetstream_sync_interval_seconds 0"),
+                                  std::string("natrix_jetstream_store_writable 1")}) {
+    EXPECT_NE(text.find("\n" + line + "\n"), std::string::npos) << line;
+  }
+}
+
 }  // namespace
 }  // namespace natrix::monitor

@@ -105,6 +105,25 @@ TEST_F(PagesTest, HeadOfAPage) {
   EXPECT_GT(std::stoul(answer->headers["Content-Length"]), 1000u);
 }
 
+TEST_F(PagesTest, JetStreamIsAskedForWhatThePageShows) {
+  source_.info.jetstream.emplace();
+  source_.jetstream_page.emplace().accounts.emplace_back().name = "A";
+  start();
+  EXPECT_FALSE(json("/jsz").contains("account_details"));
+  EXPECT_EQ(json("/jsz?accounts=1")["account_details"][0]["name"], "A");
+  EXPECT_FALSE(source_.last_jetstream_query.streams);
+  json("/jsz?consumers=true&acc=A");
+  EXPECT_EQ(source_.last_jetstream_query.account, "A");
+  EXPECT_TRUE(source_.last_jetstream_query.streams && source_.last_jetstream_query.consumers);
+  EXPECT_FALSE(json("/jsz?leader-only=1").contains("disabled"));
+  EXPECT_EQ(get("/healthz?account=A&stream=S&consumer=C&js-enabled-only=1").status, 200);
+  EXPECT_EQ(source_.last_health_query.account + source_.last_health_query.stream +
+                source_.last_health_query.consumer,
+            "ASC");
+  EXPECT_TRUE(source_.last_health_query.enabled_only);
+  EXPECT_FALSE(source_.last_health_query.server_only);
+}
+
 TEST_F(PagesTest, RequestsAreCounted) {
   start();
   for (const char* page : {"/varz", "/connz", "/connz?sort=bad", "/subsz", "/subscriptionsz",
@@ -323,7 +342,7 @@ TEST_F(PagesTest, ASourceThatNeverAnswers) {
   EXPECT_EQ(get("/varz").status, 503);
   EXPECT_EQ(get("/metrics").status, 503);
   stop();
-  EXPECT_EQ(never.size(), 7u);
+  EXPECT_EQ(never.size(), 8u);
   monitor_.reset();
   for (auto& answer : never) answer();  // too late for anybody, and harmless
 }

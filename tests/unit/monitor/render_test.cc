@@ -411,7 +411,7 @@ TEST(RenderAbsent, PagesOfWhatIsNotThere) {
             R"("outbound_gateways":{},"inbound_gateways":{}})");
   EXPECT_EQ(json_text(render_leafz(info, kNow), false),
             R"({"server_id":"NABC","now":"2023-11-16T00:16:24Z","leafnodes":0,"leafs":[]})");
-  EXPECT_EQ(json_text(render_jsz(info, kNow), false),
+  EXPECT_EQ(json_text(render_jsz(info, {}, {}, kNow), false),
             R"({"memory":0,"storage":0,"reserved_memory":0,"reserved_storage":0,"accounts":0,)"
             R"("ha_assets":0,"api":{"level":0,"total":0,"errors":0},"server_id":"NABC",)"
             R"("now":"2023-11-16T00:16:24Z","disabled":true,)"
@@ -448,12 +448,49 @@ TEST(RenderJetStream, PageAndPartOfVarz) {
   jetstream.sync_interval = std::chrono::seconds(2);
   jetstream.domain.clear();
   jetstream.strict = false;
-  EXPECT_EQ(json_text(render_jsz(info, kNow), false),
+  EXPECT_EQ(json_text(render_jsz(info, {}, {}, kNow), false),
             R"({"memory":3,"storage":4,"reserved_memory":5,"reserved_storage":6,"accounts":7,)"
             R"("ha_assets":0,"api":{"level":1,"total":12,"errors":13},"server_id":"NABC",)"
             R"("now":"2023-11-16T00:16:24Z","config":{"max_memory":1,"max_storage":2,)"
             R"("store_dir":"/data/jetstream","sync_interval":2000000000},"streams":8,)"
             R"("consumers":9,"messages":10,"bytes":11,"total":7})");
+}
+
+JetStreamPage page_with_a_stream() {
+  JetStreamStream stream;
+  stream.info = R"({"config":{"name":"S","max_age":1},"created":"c","state":{"messages":2},)"
+                R"("mirror":{"name":"M"},"ts":"t"})";
+  stream.consumers = {R"({"name":"C","config":{"durable_name":"C"},"num_pending":3})"};
+  stream.direct_consumers = {R"({"name":"D","config":{"direct":true}})"};
+  JetStreamPage page;
+  for (const char* name : {"A", "B", "C"}) page.accounts.emplace_back().name = name;
+  page.accounts[1].memory = 5;
+  page.accounts[1].api_total = 6;
+  page.accounts[1].streams.push_back(stream);
+  return page;
+}
+
+TEST(RenderJetStream, DetailsOfAccounts) {
+  ServerInfo info;
+  info.jetstream.emplace();
+  JszView view{.details = true, .offset = 1, .limit = 1};
+  Json page = render_jsz(info, page_with_a_stream(), view, kNow);
+  ASSERT_EQ(page["account_details"].size(), 1u) << "offset and limit count accounts";
+  EXPECT_EQ(page["account_details"][0].dump(),
+            R"({"name":"B","id":"B","memory":5,"storage":0,"reserved_memory":0,)"
+            R"("reserved_storage":0,"accounts":0,"ha_assets":0,)"
+            R"("api":{"level":0,"total":6,"errors":0},"stream_detail":[{"name":"S","created":"c",)"
+            R"("state":{"messages":2},"consumer_detail":[{"name":"C","num_pending":3}],)"
+            R"("mirror":{"name":"M"}}]})");
+  view.config = true;
+  view.direct_consumers = true;
+  Json stream =
+      render_jsz(info, page_with_a_stream(), view, kNow)["account_details"][0]["stream_detail"][0];
+  EXPECT_EQ(stream["config"]["max_age"], 1);
+  EXPECT_EQ(stream["consumer_detail"][0]["config"]["durable_name"], "C");
+  EXPECT_EQ(stream["direct_consumer_detail"][0]["name"], "D");
+  view.offset = 9;
+  EXPECT_FALSE(render_jsz(info, page_with_a_stream(), view, kNow).contains("account_details"));
 }
 
 std::string text(const HealthAnswer& answer) {
@@ -463,13 +500,18 @@ std::string text(const HealthAnswer& answer) {
 TEST(RenderHealthz, Answers) {
   EXPECT_EQ(text(render_healthz({}, false)), R"(200{"status":"ok"})");
   EXPECT_EQ(text(render_healthz({}, true)), R"(200{"status":"ok"})");
-  Health not_up{{{"CONNECTION", "route"}, {"JETSTREAM", "x"}}};
+  Health not_up{{{.type = "CONNECTION", .error = "route"}, {.type = "JETSTREAM", .error = "x"}}};
   EXPECT_EQ(text(render_healthz(not_up, false)), R"(500{"status":"error","error":"route"})");
   EXPECT_EQ(text(render_healthz(not_up, true)),
             R"(500{"status":"error","errors":[{"type":"CONNECTION","error":"route"},)"
             R"({"type":"JETSTREAM","error":"x"}]})");
-  EXPECT_EQ(text(render_healthz({{{"JETSTREAM", "x"}}}, false)),
+  EXPECT_EQ(text(render_healthz({{{.type = "JETSTREAM", .error = "x"}}}, false)),
             R"(503{"status":"unavailable","error":"x"})");
+  Health absent{{{.type = "STREAM", .error = "x", .absent = true, .account = "A", .stream = "S"}}};
+  EXPECT_EQ(text(render_healthz(absent, false)), R"(404{"status":"unavailable","error":"x"})");
+  EXPECT_EQ(text(render_healthz(absent, true)),
+            R"(404{"status":"error","errors":[{"type":"STREAM","error":"x","account":"A",)"
+            R"("stream":"S"}]})");
   EXPECT_EQ(text(render_healthz_bad_request("b", false)), R"(400{"status":"error","error":"b"})");
   EXPECT_EQ(text(render_healthz_bad_request("b", true)),
             R"(400{"status":"error","errors":[{"type":"BAD_REQUEST","error":"b"}]})");
