@@ -3,20 +3,23 @@
 #include <fmt/format.h>
 #include <openssl/evp.h>
 
-#include <array>
 #include <iterator>
 
 #include "broker/base/assert.h"
 
 namespace natrix {
 
-std::string sha256_hex(std::string_view bytes) {
-  std::array<unsigned char, 32> digest;
+std::array<uint8_t, 32> sha256(std::string_view bytes) {
+  std::array<uint8_t, 32> digest;
   unsigned size = 0;
   int ok = EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_sha256(), nullptr);
   NATRIX_ASSERT(ok == 1 && size == digest.size(), "OpenSSL computes SHA-256");
+  return digest;
+}
+
+std::string sha256_hex(std::string_view bytes) {
   std::string text;
-  for (unsigned char byte : digest) fmt::format_to(std::back_inserter(text), "{:02x}", byte);
+  for (uint8_t byte : sha256(bytes)) fmt::format_to(std::back_inserter(text), "{:02x}", byte);
   return text;
 }
 
