@@ -1,5 +1,7 @@
-"""Publishing into streams beyond single messages: counters (wire reference 10)."""
+"""Publishing into streams beyond single messages: counters, schedules (wire reference 10)."""
 import asyncio
+import base64
+import datetime
 import json
 
 import nats
@@ -68,6 +70,44 @@ class TestCounters:
             assert (await publish(connection, "count.b", incr="1"))["val"] == "1"
             assert (await publish(connection, "count.a", b"x", incr="1"))["error"]["err_code"] == 10170
             assert (await publish(connection, "count.a"))["error"]["err_code"] == 10169
+        run(server, before)
+        server.stop()
+        server.start()
+        run(server, after)
+
+
+class TestSchedules:
+    def test_a_delayed_message_comes_once_also_after_a_restart(self, server):
+        async def before(connection):
+            await create(connection, "LATER", ["later.>"], allow_msg_schedules=True)
+            now = datetime.datetime.now(datetime.timezone.utc)
+            for name, seconds in (("soon", 1), ("late", 4)):
+                due = (now + datetime.timedelta(seconds=seconds)).isoformat()
+                await publish(connection, f"later.plan.{name}", name.encode(),
+                              schedule=f"@at {due}", schedule_target=f"later.{name}")
+            await publish(connection, "later.tick.plan", b"tick", schedule="@every 2s",
+                          schedule_target="later.tick")
+            await asyncio.sleep(1.6)
+            made = await message(connection, "LATER", last_by_subj="later.soon")
+            headers = base64.b64decode(made["message"]["hdrs"])
+            assert base64.b64decode(made["message"]["data"]) == b"soon"
+            assert headers == (b"NATS/1.0\r\nNats-Scheduler: later.plan.soon\r\n"
+                               b"Nats-Schedule-Next: purge\r\n\r\n")
+            gone = await message(connection, "LATER", last_by_subj="later.plan.soon")
+            assert gone["error"]["err_code"] == 10037
+
+        async def after(connection):
+            await asyncio.sleep(5)
+            for name in ("soon", "late"):
+                made = await message(connection, "LATER", last_by_subj=f"later.{name}")
+                assert base64.b64decode(made["message"]["data"]) == name.encode()
+                gone = await message(connection, "LATER", last_by_subj=f"later.plan.{name}")
+                assert gone["error"]["err_code"] == 10037
+            answer = await connection.request("$JS.API.STREAM.INFO.LATER",
+                                              b'{"subjects_filter": ">"}', timeout=TIMEOUT_S)
+            subjects = json.loads(answer.data)["state"]["subjects"]
+            assert (subjects["later.soon"], subjects["later.late"]) == (1, 1)
+            assert 2 <= subjects["later.tick"] <= 5
         run(server, before)
         server.stop()
         server.start()

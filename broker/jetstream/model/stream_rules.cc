@@ -186,7 +186,6 @@ Checked check_supported(const StreamConfig& config) {
       {config.mirror.has_value(), "mirror"},
       {!config.sources.empty(), "sources"},
       {config.allow_atomic, "allow_atomic"},
-      {config.allow_msg_schedules, "allow_msg_schedules"},
       {config.allow_batched, "allow_batched"},
       {config.compression != Compression::kNone && config.storage == StorageType::kFile,
        "compression s2"},

@@ -80,4 +80,14 @@ std::optional<int64_t> Schedule::next(int64_t after, int64_t now) const {
   return rounded ? to_nanos(clock.cron.next(floor_seconds(*rounded), *clock.zone)) : std::nullopt;
 }
 
+std::optional<int64_t> Schedule::resume(int64_t stored, int64_t now) const {
+  const Every* every = std::get_if<Every>(&when_);
+  if (every == nullptr) return next(stored, now);
+  auto time = rounded_plus(stored, every->interval);
+  if (!time || *time >= now) return time;
+  int64_t missed = (now - *time) / every->interval;
+  int64_t resumed = *time + missed * every->interval;
+  return resumed < now ? resumed + every->interval : resumed;
+}
+
 }  // namespace natrix::jetstream::schedule

@@ -35,6 +35,10 @@ class Schedule {
   // it is counted from `now`. Nothing: never (cron patterns only, none within five years).
   [[nodiscard]] std::optional<int64_t> next(int64_t after, int64_t now) const;
 
+  // When it fires next after the server was away: as if it had been there all the time since
+  // `stored`, the time of the schedule's message. A single time that has passed stays as it is.
+  [[nodiscard]] std::optional<int64_t> resume(int64_t stored, int64_t now) const;
+
  private:
   struct At {
     int64_t time;

@@ -27,6 +27,7 @@ struct Extra {
   // Made by the schedule on this subject, or tells that schedule to end.
   std::string scheduler;
   std::optional<int64_t> next;  // when that schedule fires next; nothing: it ends
+  storage::Seq schedule = 0;    // the message that is the schedule; 0: a client ends it
   std::string fast_id;          // of a fast batch, in which it is the message `fast_seq`
   uint64_t fast_seq = 0;
 };

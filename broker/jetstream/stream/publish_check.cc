@@ -31,6 +31,12 @@ ApiResult<Judgement> Stream::judge(Draft& draft, Staged* staged) {
   }
   if (!draft.headers.empty()) {
     if (auto ok = check_expectations(draft, staged); !ok) return fail_with(ok.error());
+    if (!draft.trusted) {
+      if (!draft.parsed.schedule.empty()) {
+        if (auto ok = check_schedule(draft); !ok) return fail_with(ok.error());
+      }
+      if (auto ok = check_scheduler(draft, staged); !ok) return fail_with(ok.error());
+    }
     if (auto ok = check_rollup(draft, staged); !ok) return fail_with(ok.error());
   }
   if (config_.allow_msg_counter) {

@@ -31,6 +31,7 @@ Stream::Stream(Environment& environment, const StreamSettings& settings, Usage& 
   }
   age_alarm_ = environment_.alarm([this] { on_age(); });
   expiry_alarm_ = environment_.alarm([this] { on_expiry(); });
+  schedule_alarm_ = environment_.alarm([this] { on_schedules(); });
 }
 
 Stream::~Stream() {
@@ -52,6 +53,7 @@ void Stream::open(storage::StreamStore& store) {
   }
   report_usage();
   enforce_all();
+  recover_schedules();
   listen();
 }
 
@@ -60,6 +62,7 @@ void Stream::close() {
   direct_listening_.clear();
   age_alarm_->clear();
   expiry_alarm_->clear();
+  schedule_alarm_->clear();
   auto& used =
       config_.storage == model::StorageType::kFile ? usage_.file_bytes : usage_.memory_bytes;
   used.fetch_sub(std::exchange(reported_bytes_, 0), std::memory_order_relaxed);
@@ -198,7 +201,10 @@ model::ApiResult<uint64_t> Stream::purge(const model::PurgeRequest& request) {
   storage::StreamState before = store_->state();
   auto gone = store_->purge({storage::Filter(request.filter), request.seq, request.keep});
   if (!gone) return refuse(Err::kStreamPurgeFailed, gone.error().message);
-  if (gone->messages > 0) removed(before.first_seq, before.last_seq);
+  if (gone->messages > 0) {
+    removed(before.first_seq, before.last_seq);
+    forget_schedules(before.first_seq, before.last_seq);
+  }
   if (request.filter.empty() && request.seq == 0 && request.keep == 0) duplicates_.clear();
   report_usage();
   return gone->messages;

@@ -25,9 +25,11 @@
 #include "broker/jetstream/model/info.h"
 #include "broker/jetstream/model/requests.h"
 #include "broker/jetstream/model/stream_config.h"
+#include "broker/jetstream/schedule/zone_database.h"
 #include "broker/jetstream/stream/deduplicator.h"
 #include "broker/jetstream/stream/draft.h"
 #include "broker/jetstream/stream/observer.h"
+#include "broker/jetstream/stream/schedule_index.h"
 #include "broker/jetstream/stream/usage.h"
 #include "broker/storage/stream_store.h"
 #include "broker/subject/transform.h"
@@ -43,6 +45,7 @@ struct StreamSettings {
   size_t max_response_bytes = 64u << 20;  // of one direct get without max_bytes
   size_t max_waiting = 100'000;           // messages that wait to be synced, per stream
   size_t max_waiting_bytes = 128u << 20;
+  std::shared_ptr<schedule::ZoneDatabase> zones = std::make_shared<schedule::ZoneDatabase>();
 
   // What the subjects of the API begin with: with a domain there are two.
   [[nodiscard]] std::vector<std::string> api_prefixes() const {
@@ -129,10 +132,10 @@ class Stream final : public storage::StreamListener {
   // stream_ingest.cc
   void on_publish(const core::Message& message);
   void rewrite_subject(Draft& draft);
-  void publish(Draft& draft);
+  bool publish(Draft& draft);
   static storage::NewMessage stored_form(const Draft& draft);
-  void store(Draft& draft);
-  void skip_without_interest(Draft& draft);
+  bool store(Draft& draft);
+  bool skip_without_interest(Draft& draft);
   void await_sync(Draft& draft, storage::Appended appended, Seq previous);
   [[nodiscard]] size_t stored_size(size_t subject, size_t headers, size_t payload) const;
 
@@ -148,6 +151,17 @@ class Stream final : public storage::StreamListener {
   model::ApiResult<void> count(Draft& draft, Staged* staged);
   model::ApiResult<void> check_capacity(const Draft& draft, size_t bytes, const Staged* staged);
   model::ApiResult<void> check_discard_new(const Draft& draft, size_t bytes, const Staged* staged);
+
+  // stream_schedule.cc
+  model::ApiResult<void> check_schedule(Draft& draft);
+  model::ApiResult<void> check_scheduler(Draft& draft, const Staged* staged);
+  void note_schedules(const Waiting& waiting);
+  void end_schedule(const std::string& subject, Seq through);
+  void retry_schedule(const std::string& subject);
+  void arm_schedules();
+  void on_schedules();
+  void fire(const storage::StoredMessage& message, int64_t due, int64_t now);
+  void recover_schedules();
 
   // stream_complete.cc
   // `tail`: fields behind the sequence.
@@ -165,6 +179,7 @@ class Stream final : public storage::StreamListener {
   void enforce_limits();
   bool remove(Seq seq, storage::Erase erase = storage::Erase::kForget);
   void removed(Seq first, Seq last);
+  void forget_schedules(Seq first, Seq last);
   void on_age();
   void on_expiry();
   void arm_age();
@@ -193,6 +208,7 @@ class Stream final : public storage::StreamListener {
   std::vector<std::unique_ptr<Listening>> listening_, direct_listening_;
   std::optional<subject::Transform> transform_, republish_;
   Deduplicator duplicates_;
+  ScheduleIndex schedules_;
   ObserverIndex observers_;
 
   std::deque<Waiting> waiting_;
@@ -204,7 +220,7 @@ class Stream final : public storage::StreamListener {
   uint64_t removals_ = 0;
   Seq highest_removed_ = 0;
   int64_t reported_bytes_ = 0, reported_messages_ = 0;
-  std::unique_ptr<Alarm> age_alarm_, expiry_alarm_;
+  std::unique_ptr<Alarm> age_alarm_, expiry_alarm_, schedule_alarm_;
 };
 
 }  // namespace natrix::jetstream::stream

@@ -65,13 +65,18 @@ void Stream::complete(const Waiting& waiting) {
   std::string_view tail = waiting.extra       ? std::string_view(waiting.extra->ack_tail)
                           : waiting.duplicate ? std::string_view(",\"duplicate\": true")
                                               : std::string_view{};
-  if (!waiting.stored) return answer(waiting.reply(), waiting.seq, tail);
+  if (!waiting.stored) {
+    answer(waiting.reply(), waiting.seq, tail);
+    if (waiting.extra) note_schedules(waiting);
+    return;
+  }
   if (waiting.rollup != Rollup::kNone) roll_up(waiting);
   if (config_.max_msgs_per_subject > 0) enforce_subject(waiting.subject());
   enforce_limits();
   answer(waiting.reply(), waiting.seq, tail);
   observers_.for_each_match(waiting.subject(), [](Observer& observer) { observer.on_stored(); });
   if (republish_) republish(waiting);
+  if (waiting.extra || !schedules_.empty()) note_schedules(waiting);
   report_usage();
 }
 
@@ -114,6 +119,7 @@ void Stream::on_failed(Ticket from, const storage::StorageError& error) {
       error.kind == storage::StorageErrorKind::kFull ? Err::kStorageExceeded : Err::kStoreFailed;
   for (const Waiting& one : failed) {
     no_longer_waits(one);
+    if (one.extra && one.extra->schedule != 0) retry_schedule(one.extra->scheduler);
     answer_error(one.reply(), model::api_error(code, error.message));
   }
   duplicates_.forget_from(store_->state().last_seq + 1);

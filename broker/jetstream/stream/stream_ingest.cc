@@ -41,9 +41,6 @@ void Stream::on_publish(const core::Message& message) {
   if (!draft.parsed.batch_id.empty()) {
     return answer_error(draft.reply, model::api_error(Err::kAtomicDisabled));
   }
-  if (!draft.parsed.schedule.empty()) {
-    return answer_error(draft.reply, model::api_error(Err::kSchedulesDisabled));
-  }
   publish(draft);
 }
 
@@ -52,32 +49,38 @@ void Stream::rewrite_subject(Draft& draft) {
   if (auto other = transform_->apply(draft.subject)) draft.subject = draft.keep(std::move(*other));
 }
 
-// One message for itself.
-void Stream::publish(Draft& draft) {
+// One message for itself. False: it was refused, and its publisher told so.
+bool Stream::publish(Draft& draft) {
   rewrite_subject(draft);
   auto judged = judge(draft, nullptr);
-  if (!judged) return answer_error(draft.reply, judged.error());
+  if (!judged) {
+    answer_error(draft.reply, judged.error());
+    return false;
+  }
   switch (judged->verdict) {
     case Verdict::kDuplicate:
       // Its first copy may still wait to be synced, and so does the answer.
-      return wait({.ticket = waiting_.empty() ? 0 : waiting_.back().ticket,
-                   .seq = judged->duplicate_of,
-                   .stored = false,
-                   .duplicate = true,
-                   .text = std::string(draft.reply)});
+      wait({.ticket = waiting_.empty() ? 0 : waiting_.back().ticket,
+            .seq = judged->duplicate_of,
+            .stored = false,
+            .duplicate = true,
+            .text = std::string(draft.reply)});
+      return true;
     case Verdict::kUnwanted:
       return skip_without_interest(draft);
     case Verdict::kStore:
       return store(draft);
   }
+  return false;
 }
 
-void Stream::skip_without_interest(Draft& draft) {
+bool Stream::skip_without_interest(Draft& draft) {
   Seq seq = store_->state().last_seq + 1;
   auto skipped = store_->skip(seq);
   if (!skipped) {
-    return answer_error(draft.reply,
-                        model::api_error(store_failure(skipped.error()), skipped.error().message));
+    answer_error(draft.reply,
+                 model::api_error(store_failure(skipped.error()), skipped.error().message));
+    return false;
   }
   if (!draft.parsed.msg_id.empty()) duplicates_.add(draft.parsed.msg_id, seq, draft.now);
   wait({.ticket = *skipped,
@@ -85,6 +88,7 @@ void Stream::skip_without_interest(Draft& draft) {
         .stored = false,
         .text = std::string(draft.reply),
         .extra = std::move(draft.extra)});
+  return true;
 }
 
 storage::NewMessage Stream::stored_form(const Draft& draft) {
@@ -92,14 +96,16 @@ storage::NewMessage Stream::stored_form(const Draft& draft) {
   return {draft.subject, draft.headers, draft.payload, draft.now, expires, {}};
 }
 
-void Stream::store(Draft& draft) {
+bool Stream::store(Draft& draft) {
   Seq previous = republish_ ? store_->subject(draft.subject).last_seq : 0;
   auto appended = store_->append(stored_form(draft));
   if (!appended) {
     const storage::StorageError& error = appended.error();
-    return answer_error(draft.reply, model::api_error(store_failure(error), error.message));
+    answer_error(draft.reply, model::api_error(store_failure(error), error.message));
+    return false;
   }
   await_sync(draft, *appended, previous);
+  return true;
 }
 
 // The message is in the store: the rest comes when it is synced.

@@ -18,9 +18,15 @@ void Stream::removed(Seq first, Seq last) {
   observers_.for_each([&](Observer& observer) { observer.on_removed(first, last); });
 }
 
+void Stream::forget_schedules(Seq first, Seq last) {
+  if (schedules_.empty()) return;
+  schedules_.forget_range(first, last, [this](Seq seq) { return store_->contains(seq); });
+}
+
 bool Stream::remove(Seq seq, storage::Erase erase) {
   auto gone = store_->remove(seq, erase);
   if (!gone) return false;
+  if (!schedules_.empty()) schedules_.forget(seq);
   ++removals_;
   highest_removed_ = std::max(highest_removed_, seq);
   return true;
@@ -34,7 +40,13 @@ void Stream::roll_up(const Waiting& waiting) {
   request.below = waiting.seq;
   Seq first = store_->state().first_seq;
   auto gone = store_->purge(request);
-  if (gone && gone->messages > 0) removed(first, waiting.seq - 1);
+  if (!gone || gone->messages == 0) return;
+  removed(first, waiting.seq - 1);
+  if (waiting.rollup == Rollup::kSubject) {
+    schedules_.forget_subject(waiting.subject());
+  } else {
+    forget_schedules(first, waiting.seq - 1);
+  }
 }
 
 // Called for every message that has been synced: what came before it has been trimmed already, so

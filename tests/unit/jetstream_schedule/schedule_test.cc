@@ -124,6 +124,19 @@ TEST(ScheduleTest, RefusesOtherPatterns) {
   }
 }
 
+TEST(ScheduleTest, ResumesAsIfItHadNeverStopped) {
+  int64_t stored = at("2027-06-15T10:00:00Z");
+  Schedule daily = parsed("@every 24h");
+  EXPECT_EQ(daily.resume(stored, stored + 3600 * kSecond), at("2027-06-16T10:00:00Z"));
+  EXPECT_EQ(daily.resume(stored, at("2027-06-18T09:00:00Z")), at("2027-06-18T10:00:00Z"));
+  EXPECT_EQ(daily.resume(stored, at("2027-06-18T10:00:00Z")), at("2027-06-18T10:00:00Z"));
+  EXPECT_EQ(daily.resume(stored, at("2027-06-18T11:00:00Z")), at("2027-06-19T10:00:00Z"));
+  EXPECT_EQ(parsed("@hourly").resume(stored, at("2027-06-18T10:30:00Z")),
+            at("2027-06-18T11:00:00Z"));
+  EXPECT_EQ(parsed("@at 2027-06-16T00:00:00Z").resume(stored, at("2027-06-18T00:00:00Z")),
+            at("2027-06-16T00:00:00Z"));
+}
+
 TEST(ScheduleTest, NothingBeyondTheEndOfTime) {
   EXPECT_EQ(parsed("@every 1h").next(INT64_MAX - 100, 0), std::nullopt);
   EXPECT_EQ(parsed("@yearly").next(INT64_MAX - 100, 0), std::nullopt);
