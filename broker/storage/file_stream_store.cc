@@ -177,6 +177,37 @@ StorageResult<Appended> FileStreamStore::append(const NewMessage& message) {
   return Appended{fields.seq, ticket_};
 }
 
+// The records of a frame are valid together or not at all, so one frame is what makes them one.
+StorageResult<Appended> FileStreamStore::append_all(std::span<const NewMessage> messages) {
+  Seq previous = index_.last_seq();
+  flush_changes();
+  scratch_.clear();
+  std::vector<std::pair<MessageFields, size_t>> placed;  // and where each is in scratch_
+  placed.reserve(messages.size());
+  Seq last = previous;
+  for (const NewMessage& m : messages) {
+    MessageFields fields{
+        m.seq.value_or(last + 1), m.time, m.expires, m.subject, m.headers, m.payload};
+    placed.emplace_back(fields, scratch_.size());
+    if (fields.seq <= last || !put_message(scratch_, info_.id, fields, core_.log->salt()) ||
+        scratch_.size() > kRecordBytesMax) {
+      scratch_ = std::string();
+      return storage_failure(StorageErrorKind::kInvalid, "too large, or out of order");
+    }
+    last = fields.seq;
+  }
+  if (placed.empty()) return storage_failure(StorageErrorKind::kInvalid, "no messages");
+  auto place = core_.log->append(scratch_, self_, ticket_ + 1, true, Urgency::kNow,
+                                 static_cast<uint32_t>(placed.size()));
+  if (!place) return fail_with(place.error());
+  ++ticket_;
+  for (const auto& [fields, at] : placed) {
+    index_message(place->segment, place->offset + static_cast<uint32_t>(at), fields);
+  }
+  in_flight_.push_back({ticket_, last, previous});
+  return Appended{placed.front().first.seq, ticket_};
+}
+
 LogPlace FileStreamStore::log_record(RecordType type, std::string_view body, Urgency urgency) {
   std::string record;
   begin_record(record, type, info_.id);

@@ -54,6 +54,7 @@ class FileStreamStore final : public IndexedStreamStore, public LogClient, publi
 
   // --- StreamStore -----------------------------------------------------------------------------
   StorageResult<Appended> append(const NewMessage& message) override;
+  StorageResult<Appended> append_all(std::span<const NewMessage> messages) override;
   StorageResult<Ticket> skip(Seq through) override;
   StorageResult<Removed> remove(Seq seq, Erase erase) override;
   Ticket barrier() override;

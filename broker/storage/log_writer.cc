@@ -58,15 +58,17 @@ void LogWriter::begin_batch(std::shared_ptr<Segment> segment, uint64_t start) {
   head_.store(open_.segment->number, std::memory_order_release);
 }
 
-LogPlace LogWriter::place(std::string_view record, Urgency urgency) {
+LogPlace LogWriter::place(std::string_view record, Urgency urgency, uint32_t records) {
   LogPlace at{open_.segment, static_cast<uint32_t>(open_.start + open_.bytes.size())};
-  if (open_.records++ == 0) oldest_lazy_ = Clock::now();
+  bool first = open_.records == 0;
+  if (first) oldest_lazy_ = Clock::now();
+  open_.records += records;
   open_.bytes.append(record);
   metric_buffered_.store(open_.bytes.size() + flight_.bytes.size(), std::memory_order_relaxed);
   if (urgency == Urgency::kNow && !open_.urgent) {
     open_.urgent = true;
     wake_.notify_one();
-  } else if (open_.records == 1) {
+  } else if (first) {
     wake_.notify_one();
   }
   return at;
@@ -74,7 +76,7 @@ LogPlace LogWriter::place(std::string_view record, Urgency urgency) {
 
 StorageResult<LogPlace> LogWriter::append(std::string_view record,
                                           const std::shared_ptr<LogClient>& client, Ticket ticket,
-                                          bool is_message, Urgency urgency) {
+                                          bool is_message, Urgency urgency, uint32_t records) {
   std::lock_guard lock(mutex_);
   if (stopping_) return storage_failure(StorageErrorKind::kClosed, "the store is closing");
   if (client->failed_.load(std::memory_order_acquire)) return fail_with(last_error_);
@@ -92,7 +94,7 @@ StorageResult<LogPlace> LogWriter::append(std::string_view record,
     client->share_ = open_.shares.size();
     open_.shares.push_back({client, ticket, ticket});
   }
-  return place(record, urgency);
+  return place(record, urgency, records);
 }
 
 LogPlace LogWriter::append(std::string_view record, std::function<void(const StorageError*)> done) {

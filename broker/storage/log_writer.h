@@ -84,9 +84,11 @@ class LogWriter {
 
   // A record made with the store's salt. Nothing is taken of a client that has not dealt with a
   // failed batch yet. `is_message`: refused while the disk refuses, and beyond buffered_bytes_max;
-  // other records are taken. The shared client is told when its ticket is decided.
+  // other records are taken. Several `records` in one go are written in one frame. The shared
+  // client is told when its ticket is decided.
   StorageResult<LogPlace> append(std::string_view record, const std::shared_ptr<LogClient>& client,
-                                 Ticket ticket, bool is_message, Urgency urgency);
+                                 Ticket ticket, bool is_message, Urgency urgency,
+                                 uint32_t records = 1);
   // A record of nobody's; `done` on the writer's thread.
   LogPlace append(std::string_view record, std::function<void(const StorageError*)> done);
   // Overwrites a message once the kErase record that precedes is synced.
@@ -143,7 +145,7 @@ class LogWriter {
     [[nodiscard]] bool empty() const { return records == 0 && erasures.empty() && done.empty(); }
   };
 
-  LogPlace place(std::string_view record, Urgency urgency);
+  LogPlace place(std::string_view record, Urgency urgency, uint32_t records = 1);
   void begin_batch(std::shared_ptr<Segment> segment, uint64_t start);
   bool take_batch(bool all, bool marker);
   bool commit(bool all, bool marker);

@@ -52,6 +52,22 @@ StorageResult<Appended> MemoryStreamStore::append(const NewMessage& message) {
   return Appended{seq, ++ticket_};
 }
 
+StorageResult<Appended> MemoryStreamStore::append_all(std::span<const NewMessage> messages) {
+  if (messages.empty()) return storage_failure(StorageErrorKind::kInvalid, "no messages");
+  Seq last = index_.last_seq();
+  for (const NewMessage& m : messages) {
+    Seq seq = m.seq.value_or(last + 1);
+    size_t bytes = memory_message_bytes(m.subject.size(), m.headers.size(), m.payload.size());
+    if (seq <= last || bytes > UINT32_MAX) {
+      return storage_failure(StorageErrorKind::kInvalid, "too large, or out of order");
+    }
+    last = seq;
+  }
+  Seq first = messages[0].seq.value_or(index_.last_seq() + 1);
+  for (const NewMessage& message : messages) (void)append(message);
+  return Appended{first, ticket_};
+}
+
 StorageResult<Ticket> MemoryStreamStore::skip(Seq through) {
   index_.skip(through);
   return ++ticket_;

@@ -18,6 +18,7 @@ class MemoryStreamStore final : public IndexedStreamStore {
       : IndexedStreamStore(first_seq), config_(config) {}
 
   StorageResult<Appended> append(const NewMessage& message) override;
+  StorageResult<Appended> append_all(std::span<const NewMessage> messages) override;
   StorageResult<Ticket> skip(Seq through) override;
   StorageResult<Removed> remove(Seq seq, Erase erase) override;
   Ticket barrier() override { return ticket_; }

@@ -22,6 +22,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -111,6 +112,11 @@ class StreamStore {
   // Appends. kFull, kIo: refused. kBusy: too much is buffered. kInvalid: message.seq is not above
   // last_seq.
   virtual StorageResult<Appended> append(const NewMessage& message) = 0;
+  // Appends all as one: they get one ticket, and after a crash either all of
+  // them are there or none. The sequence returned is that of the first. Errors: as append, and
+  // kInvalid if they are none, or all together are larger than a record may be (kRecordBytesMax);
+  // then nothing is appended.
+  virtual StorageResult<Appended> append_all(std::span<const NewMessage> messages) = 0;
   // Raises last_seq to `through` without messages (mirrors, replication). Nothing if not above.
   virtual StorageResult<Ticket> skip(Seq through) = 0;
   // Removes one message; kNotFound if it is not there.

@@ -112,3 +112,45 @@ class TestSchedules:
         server.stop()
         server.start()
         run(server, after)
+
+
+class TestAtomicBatches:
+    def test_all_or_nothing_also_after_a_kill(self, server):
+        async def before(connection):
+            await create(connection, "ATOMIC", ["atomic.>"], allow_atomic=True)
+            assert await publish(connection, "atomic.a", b"1", batch_id="x", batch_sequence="1") is None
+            assert (await state(connection, "ATOMIC"))["messages"] == 0
+            await publish(connection, "atomic.b", b"2", batch_id="x", batch_sequence="2")
+            assert await publish(connection, "atomic.c", b"3", batch_id="x", batch_sequence="3",
+                                 batch_commit="1") == {
+                "stream": "ATOMIC", "seq": 3, "batch": "x", "count": 3}
+            await publish(connection, "atomic.a", b"4", batch_id="y", batch_sequence="1")
+
+        async def after(connection):
+            found = await state(connection, "ATOMIC")
+            assert (found["messages"], found["last_seq"]) == (3, 3)
+            refused = await publish(connection, "atomic.b", batch_id="y", batch_sequence="2",
+                                    batch_commit="1")
+            assert refused["error"]["err_code"] == 10176
+            assert (await state(connection, "ATOMIC"))["messages"] == 3
+        run(server, before)
+        server.kill()
+        server.start()
+        run(server, after)
+
+    def test_a_large_batch_is_delivered_to_consumers_in_order(self, server):
+        async def test(connection):
+            await create(connection, "THOUSAND", ["thousand"], allow_atomic=True)
+            js = connection.jetstream(timeout=TIMEOUT_S)
+            subscription = await js.pull_subscribe("thousand", durable="c")
+            for seq in range(1, 1000):
+                await connection.publish("thousand", str(seq).encode(), headers={
+                    "Nats-Batch-Id": "k", "Nats-Batch-Sequence": str(seq)})
+            answer = await publish(connection, "thousand", b"1000", batch_id="k",
+                                   batch_sequence="1000", batch_commit="1")
+            assert (answer["seq"], answer["count"]) == (1000, 1000)
+            got = []
+            while len(got) < 1000:
+                got += [int(m.data) for m in await subscription.fetch(500, timeout=TIMEOUT_S)]
+            assert got == list(range(1, 1001))
+        run(server, test)

@@ -7,6 +7,7 @@
 #include "broker/crypto/server_id.h"
 #include "broker/jetstream/model/codec.h"
 #include "broker/jetstream/model/consumer_rules.h"
+#include "broker/jetstream/stream/advisory.h"
 #include "broker/subject/tokens.h"
 
 namespace natrix::jetstream::api {
@@ -18,7 +19,6 @@ using model::refuse;
 
 namespace {
 constexpr size_t kMadeUpName = 8;
-constexpr size_t kAdvisoryId = 22;
 }  // namespace
 
 HostedStream::HostedStream(ShardHost& shard, account::Account& account, Shared& shared,
@@ -212,14 +212,7 @@ void HostedStream::retire(Consumer& one) {
 
 void HostedStream::advise(std::string_view subject, std::string_view type,
                           std::string_view fields) {
-  if (!environment_.has_interest(subject, {})) return;
-  std::string domain = shared_.settings.domain.empty()
-                           ? std::string()
-                           : fmt::format(",\"domain\":{}", model::quoted(shared_.settings.domain));
-  std::string text = fmt::format("{{\"type\":\"{}\",\"id\":\"{}\",\"timestamp\":\"{}\",{}{}}}",
-                                 type, random_token(kAdvisoryId),
-                                 model::format_time({environment_.now()}), fields, domain);
-  environment_.publish({.to = subject, .payload = text});
+  stream::advise(environment_, shared_.settings.domain, subject, type, fields);
 }
 
 void HostedStream::advise_stream(std::string_view what, std::string_view action) {

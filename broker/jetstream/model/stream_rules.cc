@@ -185,7 +185,6 @@ Checked check_supported(const StreamConfig& config) {
   const std::pair<bool, const char*> absent[] = {
       {config.mirror.has_value(), "mirror"},
       {!config.sources.empty(), "sources"},
-      {config.allow_atomic, "allow_atomic"},
       {config.allow_batched, "allow_batched"},
       {config.compression != Compression::kNone && config.storage == StorageType::kFile,
        "compression s2"},

@@ -24,7 +24,9 @@ Stream::Stream(Environment& environment, const StreamSettings& settings, Usage& 
       settings_(settings),
       usage_(usage),
       config_(std::move(config)),
-      created_(created) {
+      created_(created),
+      atomic_(environment, settings.batch, *settings.open_batches,
+              [this](std::string_view id, std::string_view reason) { abandoned(id, reason); }) {
   ack_start_ = fmt::format("{{\"stream\":{},\"seq\":", model::quoted(config_.name));
   if (!settings.domain.empty()) {
     ack_end_ = fmt::format(",\"domain\":{}", model::quoted(settings.domain));
@@ -63,6 +65,7 @@ void Stream::close() {
   age_alarm_->clear();
   expiry_alarm_->clear();
   schedule_alarm_->clear();
+  atomic_.clear();
   auto& used =
       config_.storage == model::StorageType::kFile ? usage_.file_bytes : usage_.memory_bytes;
   used.fetch_sub(std::exchange(reported_bytes_, 0), std::memory_order_relaxed);
@@ -169,6 +172,7 @@ model::ApiResult<void> Stream::update(model::StreamConfig config) {
       config.subjects == config_.subjects && config.allow_direct == config_.allow_direct;
   config_ = std::move(config);
   apply_config();
+  if (!config_.allow_atomic) atomic_.clear();
   if (!same_subjects) listen();
   enforce_all();
   if (fewer_consumers_kept) drop_unneeded();

@@ -26,6 +26,7 @@
 #include "broker/jetstream/model/requests.h"
 #include "broker/jetstream/model/stream_config.h"
 #include "broker/jetstream/schedule/zone_database.h"
+#include "broker/jetstream/stream/atomic_batches.h"
 #include "broker/jetstream/stream/deduplicator.h"
 #include "broker/jetstream/stream/draft.h"
 #include "broker/jetstream/stream/observer.h"
@@ -45,6 +46,8 @@ struct StreamSettings {
   size_t max_response_bytes = 64u << 20;  // of one direct get without max_bytes
   size_t max_waiting = 100'000;           // messages that wait to be synced, per stream
   size_t max_waiting_bytes = 128u << 20;
+  BatchLimits batch;
+  std::shared_ptr<OpenBatches> open_batches = std::make_shared<OpenBatches>();
   std::shared_ptr<schedule::ZoneDatabase> zones = std::make_shared<schedule::ZoneDatabase>();
 
   // What the subjects of the API begin with: with a domain there are two.
@@ -136,8 +139,18 @@ class Stream final : public storage::StreamListener {
   static storage::NewMessage stored_form(const Draft& draft);
   bool store(Draft& draft);
   bool skip_without_interest(Draft& draft);
+  void await_skip(Draft& draft, Seq seq, Ticket ticket);
+  static model::ApiError store_error(const storage::StorageError& error);
   void await_sync(Draft& draft, storage::Appended appended, Seq previous);
   [[nodiscard]] size_t stored_size(size_t subject, size_t headers, size_t payload) const;
+
+  // stream_batch.cc
+  void on_atomic(Draft& draft);
+  void abandoned(std::string_view id, std::string_view reason);
+  void commit(std::vector<AtomicBatches::Message> messages, std::string_view id,
+              std::string_view reply);
+  model::ApiResult<Judgement> judge_in_batch(Draft& draft, Staged& staged);
+  model::ApiResult<void> store_all(std::deque<Draft>& drafts, const std::vector<Verdict>& verdicts);
 
   // publish_check.cc
   model::ApiResult<Judgement> judge(Draft& draft, Staged* staged);
@@ -209,6 +222,7 @@ class Stream final : public storage::StreamListener {
   std::optional<subject::Transform> transform_, republish_;
   Deduplicator duplicates_;
   ScheduleIndex schedules_;
+  AtomicBatches atomic_;
   ObserverIndex observers_;
 
   std::deque<Waiting> waiting_;

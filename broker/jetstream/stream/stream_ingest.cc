@@ -11,18 +11,18 @@ namespace {
 
 constexpr int64_t kSecond = 1'000'000'000;
 
-Err store_failure(const storage::StorageError& error) {
+}  // namespace
+
+model::ApiError Stream::store_error(const storage::StorageError& error) {
   switch (error.kind) {
     case storage::StorageErrorKind::kBusy:
-      return Err::kTooManyRequests;
+      return model::api_error(Err::kTooManyRequests);
     case storage::StorageErrorKind::kFull:
-      return Err::kStorageExceeded;
+      return model::api_error(Err::kStorageExceeded);
     default:
-      return Err::kStoreFailed;
+      return model::api_error(Err::kStoreFailed, error.message);
   }
 }
-
-}  // namespace
 
 size_t Stream::stored_size(size_t subject, size_t headers, size_t payload) const {
   return config_.storage == model::StorageType::kFile
@@ -38,9 +38,7 @@ void Stream::on_publish(const core::Message& message) {
   if (!config_.no_ack) draft.reply = message.reply();
   if (!draft.headers.empty()) draft.parsed = parse_publish_headers(draft.headers);
   draft.now = environment_.now();
-  if (!draft.parsed.batch_id.empty()) {
-    return answer_error(draft.reply, model::api_error(Err::kAtomicDisabled));
-  }
+  if (!draft.parsed.batch_id.empty()) return on_atomic(draft);
   publish(draft);
 }
 
@@ -78,17 +76,20 @@ bool Stream::skip_without_interest(Draft& draft) {
   Seq seq = store_->state().last_seq + 1;
   auto skipped = store_->skip(seq);
   if (!skipped) {
-    answer_error(draft.reply,
-                 model::api_error(store_failure(skipped.error()), skipped.error().message));
+    answer_error(draft.reply, store_error(skipped.error()));
     return false;
   }
+  await_skip(draft, seq, *skipped);
+  return true;
+}
+
+void Stream::await_skip(Draft& draft, Seq seq, Ticket ticket) {
   if (!draft.parsed.msg_id.empty()) duplicates_.add(draft.parsed.msg_id, seq, draft.now);
-  wait({.ticket = *skipped,
+  wait({.ticket = ticket,
         .seq = seq,
         .stored = false,
         .text = std::string(draft.reply),
         .extra = std::move(draft.extra)});
-  return true;
 }
 
 storage::NewMessage Stream::stored_form(const Draft& draft) {
@@ -100,8 +101,7 @@ bool Stream::store(Draft& draft) {
   Seq previous = republish_ ? store_->subject(draft.subject).last_seq : 0;
   auto appended = store_->append(stored_form(draft));
   if (!appended) {
-    const storage::StorageError& error = appended.error();
-    answer_error(draft.reply, model::api_error(store_failure(error), error.message));
+    answer_error(draft.reply, store_error(appended.error()));
     return false;
   }
   await_sync(draft, *appended, previous);

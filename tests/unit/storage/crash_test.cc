@@ -54,6 +54,7 @@ class CrashRun {
   CrashRun(uint64_t seed, Counts& counts)
       : random_(seed, true), crash_random_(seed * 7919), counts_(counts) {
     random_.wide = seed % 4 == 0;
+    random_.groups = seed % 5 == 1;
   }
 
   void run() {

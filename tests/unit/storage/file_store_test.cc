@@ -55,6 +55,7 @@ TEST(FileStore, AgreesWithTheModel) {
     StreamStore* stream = store->stream();
     RandomStream random(seed, true);
     random.wide = seed % 3 == 0;
+    random.groups = seed % 5 == 1;
     for (int i = 0; i < 1500 && !HasFailure(); ++i) {
       random.step(*stream);
       if (random.chance(10)) store->commit();

@@ -21,6 +21,7 @@ TEST(MemoryStream, AgreesWithTheModel) {
     MemoryStreamStore store("", first);
     RandomStream random(seed, false, first);
     random.wide = seed % 3 == 0;
+    random.groups = seed % 2 == 1;
     for (int i = 0; i < 1500 && !HasFailure(); ++i) {
       random.step(store);
       if (i % 10 == 0 && !HasFailure()) random.compare(store);
@@ -66,6 +67,19 @@ TEST(MemoryStream, RefusesSequencesGivenOut) {
   EXPECT_EQ(store.append(m).error().kind, StorageErrorKind::kInvalid);
   EXPECT_THAT(store.deleted(10), ElementsAre());
   EXPECT_EQ(store.state().first_seq, 5u);
+}
+
+TEST(MemoryStream, TakesAGroupWholeOrNotAtAll) {
+  MemoryStreamStore store("", 1);
+  std::vector<NewMessage> group = {message("a", "1"), message("b", "2")};
+  EXPECT_EQ(store.append_all({}).error().kind, StorageErrorKind::kInvalid);
+  group[0].seq = 5;
+  group[1].seq = 5;
+  EXPECT_EQ(store.append_all(group).error().kind, StorageErrorKind::kInvalid);
+  EXPECT_EQ(store.state().messages, 0u);
+  group[1].seq.reset();
+  EXPECT_EQ(store.append_all(group)->seq, 5u);
+  EXPECT_EQ(store.load(6)->payload, "2");
 }
 
 TEST(MemoryStream, WritesAreCompleteAtOnce) {

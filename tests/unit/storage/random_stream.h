@@ -63,6 +63,21 @@ class RandomStream {
     ASSERT_EQ(done->seq, expected);
     model.append(m, expected);
   }
+  void append_all(StreamStore& store) {
+    std::vector<ModelMessage> messages(1 + below(chance(10) ? 300 : 6));
+    std::vector<NewMessage> fresh;
+    for (ModelMessage& m : messages) {
+      m = {a_subject(), chance(50) ? "NATS/1.0\r\nA: b\r\n\r\n" : "", bytes(60), now_, 0};
+      fresh.push_back({m.subject, m.headers, m.payload, m.time, m.expires, {}});
+    }
+    if (chance(10)) fresh.back().seq = model.last_seq() + messages.size() + below(5);
+    auto done = store.append_all(fresh);
+    ASSERT_TRUE(done.ok()) << done.error().message;
+    ASSERT_EQ(done->seq, fresh[0].seq.value_or(model.last_seq() + 1));
+    for (size_t i = 0; i < fresh.size(); ++i) {
+      model.append(messages[i], fresh[i].seq.value_or(model.last_seq() + 1));
+    }
+  }
   void purge(StreamStore& store) {
     PurgeRequest request{a_filter(), chance(50) ? a_seq() : 0, chance(50) ? below(20) : 0};
     auto done = store.purge(request);
@@ -72,7 +87,9 @@ class RandomStream {
   // One operation; appends prevail.
   void step(StreamStore& store) {
     uint64_t kind = below(1000);
-    if (kind < 750) {
+    if (groups && kind < 100) {
+      append_all(store);
+    } else if (kind < 750) {
       append(store);
     } else if (kind < 950) {
       Seq seq = chance(50) ? model.state().first_seq : a_seq();
@@ -172,7 +189,8 @@ class RandomStream {
 
  public:
   Model model;
-  bool wide = false;  // many subjects instead of a few
+  bool wide = false;    // many subjects instead of a few
+  bool groups = false;  // some messages come together
 };
 
 }  // namespace natrix::storage::tests
