@@ -178,6 +178,12 @@ StorageResult<void> Archiver::archive(const std::shared_ptr<Segment>& segment, b
   // What the copies do not have any more must not go before what was said before its removal.
   if (done) done = wait_until_synced();
   if (done) done = commit(work);
+  if (!done) {
+    // Nothing of the attempt may stay: a data file without an index would come back to life.
+    uint32_t next = segment->generation + 1;
+    (void)core_.files.remove(core_.segments.data_path(segment->number, next));
+    (void)core_.files.remove(core_.segments.index_path(segment->number) + ".tmp");
+  }
   return done;
 }
 
@@ -463,8 +469,9 @@ StorageResult<void> Archiver::give_back(const std::shared_ptr<Segment>& segment)
   if (auto done = write_file(path + ".tmp", encode_index(header, none)); !done) return done;
   if (auto done = core_.files.rename(path + ".tmp", path); !done) return done;
   if (auto done = core_.files.sync_directory(core_.segments.directory()); !done) return done;
-  if (segment->current() != nullptr) {
-    auto done = core_.files.remove(segment->current()->path);
+  // With whatever earlier and failed attempts may have left.
+  for (uint32_t generation = 0; generation <= segment->generation + 1; ++generation) {
+    auto done = core_.files.remove(core_.segments.data_path(segment->number, generation));
     if (!done && done.error().kind != StorageErrorKind::kNotFound) return done;
   }
   if (auto done = core_.files.sync_directory(core_.segments.directory()); !done) return done;

@@ -119,7 +119,13 @@ bool FileStreamStore::copy_chunks(const Segment& segment, std::vector<ChunkCopy>
 
 bool FileStreamStore::repeat_words(uint64_t number) {
   flush_changes();
-  if (description_word_ <= number) log_description();
+  if (description_word_ <= number) {
+    log_description();
+  } else if (said_first_ != index_.first_seq()) {
+    // What is removed below the first sequence is not said again one by one (say_gone): the log
+    // must know, behind `number`, how far that goes.
+    log_position();
+  }
   for (auto& [name, consumer] : consumers_) {
     if (consumer->word <= number) consumer->log_everything();
   }

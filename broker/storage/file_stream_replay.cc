@@ -48,19 +48,21 @@ bool FileStreamStore::replay(const std::shared_ptr<Segment>& segment, uint64_t o
       Position position;
       if (!take_position(body, position) || position.first > position.last + 1) return false;
       index_.remove_below(position.first);
+      said_first_ = position.first;
       if (position.last < index_.last_seq()) index_.truncate(position.last);
       index_.restore_position(position.first, position.last, position.last_time);
       return true;
     }
-    case RecordType::kStream: {
-      std::string_view account, name, config;
-      if (!take_text(body, account) || !take_text(body, name) || !take_text(body, config)) {
+    case RecordType::kStream:
+      description_word_ = segment->number;
+      return replay_description(body);
+    case RecordType::kErase: {
+      uint64_t place = 0, length = 0;
+      if (!take_varint(body, number) || !take_varint(body, place) || !take_varint(body, length) ||
+          !take_one(body, number)) {
         return false;
       }
-      info_.account = account;
-      info_.name = name;
-      info_.config = config;
-      description_word_ = segment->number;
+      index_.skip(number);
       return true;
     }
     case RecordType::kConsumer:
@@ -70,6 +72,15 @@ bool FileStreamStore::replay(const std::shared_ptr<Segment>& segment, uint64_t o
     default:
       return true;
   }
+}
+
+bool FileStreamStore::replay_description(std::string_view body) {
+  std::string_view account, name, config;
+  if (!take_text(body, account) || !take_text(body, name) || !take_text(body, config)) return false;
+  info_.account = account;
+  info_.name = name;
+  info_.config = config;
+  return true;
 }
 
 bool FileStreamStore::replay_ranges(const Record&, std::string_view body, uint64_t only_segment) {

@@ -208,21 +208,18 @@ StorageResult<Appended> FileStreamStore::append_all(std::span<const NewMessage> 
   return Appended{placed.front().first.seq, ticket_};
 }
 
-LogPlace FileStreamStore::log_record(RecordType type, std::string_view body, Urgency urgency) {
-  std::string record;
-  begin_record(record, type, info_.id);
-  record.append(body);
-  finish_record(record, 0, core_.log->salt());
+LogPlace FileStreamStore::log_record(RecordType type, std::string_view body, Urgency urgency,
+                                     Again again) {
+  std::string record = record_of(type, body);
   auto place = core_.log->append(record, self_, ++ticket_, false, urgency);
   if (!place) {
     // Closing: nobody waits any more. Otherwise an earlier batch has failed and undo() is about to
     // say it again, in order.
-    if (place.error().kind != StorageErrorKind::kClosed) {
-      unsynced_.push_back({ticket_, std::move(record)});
-    }
+    bool later = place.error().kind != StorageErrorKind::kClosed && again == Again::kYes;
+    if (later) unsynced_.push_back({ticket_, std::move(record)});
     return {};
   }
-  unsynced_.push_back({ticket_, std::move(record)});
+  if (again == Again::kYes) unsynced_.push_back({ticket_, std::move(record)});
   return *place;
 }
 
@@ -293,6 +290,7 @@ void FileStreamStore::log_bulk(Bulk what, Seq seq) {
     case Bulk::kPurgeAll:
       put_varint(body, index_.last_seq() + 1);
       log_record(RecordType::kCompact, body, Urgency::kNow);
+      if (!unsynced_.empty() && unsynced_.back().ticket == ticket_) unsynced_.back().purge = true;
       return;
     case Bulk::kCompact:
       put_varint(body, seq);
@@ -337,23 +335,47 @@ StorageResult<Removed> FileStreamStore::remove(Seq seq, Erase erase) {
   index_.remove(place);
   if (erase == Erase::kOverwrite && !lost) {
     flush_changes();
-    std::string body;
-    // The message itself will not be there any more to say that its sequence has been given out.
-    put_varint(body, index_.last_seq());
-    log_record(RecordType::kSkip, body, Urgency::kNow);
-    body.clear();
-    put_varint(body, home->number);
-    put_varint(body, offset);
-    put_varint(body, length);
-    log_record(RecordType::kErase, body, Urgency::kNow);
-    home->erasures.fetch_add(1);
-    core_.log->erase_after({home, data, offset, length});
+    log_erase(seq, {home, data, offset, length});
     windows_.forget();
     removed.ticket = ticket_;
   } else {
     removed.ticket = ticket_ + 1;  // of the record that the end of the turn will bring
   }
   return removed;
+}
+
+std::string FileStreamStore::record_of(RecordType type, std::string_view body) const {
+  std::string record;
+  begin_record(record, type, info_.id);
+  record.append(body);
+  finish_record(record, 0, core_.log->salt());
+  return record;
+}
+
+// Appends have been taken back: a record that says how far the sequences go says it anew.
+void FileStreamStore::renew(Unsynced& one) const {
+  Record record;
+  if (read_record(one.record, core_.log->salt(), record) != ReadRecord::kOk) return;
+  if (record.type == RecordType::kPosition) {
+    one.record = record_of(RecordType::kPosition, position_body());
+  } else if (one.purge) {
+    std::string body;
+    put_varint(body, index_.last_seq() + 1);
+    one.record = record_of(RecordType::kCompact, body);
+  }
+}
+
+void FileStreamStore::log_erase(Seq seq, const LogWriter::Erasure& erasure) {
+  std::string body;
+  put_varint(body, erasure.segment->number);
+  put_varint(body, erasure.offset);
+  put_varint(body, erasure.length);
+  // The message itself will not be there any more to say that its sequence has been given out.
+  put_varint(body, index_.last_seq());
+  log_record(RecordType::kErase, body, Urgency::kNow, Again::kNo);
+  erasure.segment->erasures.fetch_add(1);
+  core_.log->erase_after(erasure);
+  erasing_.push_back({ticket_, seq, erasure});
 }
 
 Ticket FileStreamStore::barrier() {
@@ -375,6 +397,7 @@ void FileStreamStore::batch_done(Ticket first, Ticket last, const StorageError* 
   synced_ = std::max(synced_, last);
   while (!in_flight_.empty() && in_flight_.front().ticket <= last) in_flight_.pop_front();
   while (!unsynced_.empty() && unsynced_.front().ticket <= last) unsynced_.pop_front();
+  while (!erasing_.empty() && erasing_.front().ticket <= last) erasing_.pop_front();
   if (listener_ != nullptr) listener_->on_synced(last);
 }
 
@@ -393,13 +416,22 @@ void FileStreamStore::undo(Ticket first) {
   std::deque<Unsynced> again(std::make_move_iterator(from),
                              std::make_move_iterator(unsynced_.end()));
   unsynced_.erase(from, unsynced_.end());
+  auto not_erased = std::find_if(erasing_.begin(), erasing_.end(),
+                                 [first](const Erasing& e) { return e.ticket >= first; });
+  std::deque<Erasing> erase_again(not_erased, erasing_.end());
+  erasing_.erase(not_erased, erasing_.end());
   clear_failure();
   for (Unsynced& one : again) {
+    renew(one);
     repeat_effect(one.record);
     auto place = core_.log->append(one.record, self_, ++ticket_, false, Urgency::kLazy);
     if (place || place.error().kind != StorageErrorKind::kClosed) {
-      unsynced_.push_back({ticket_, std::move(one.record)});
+      unsynced_.push_back({ticket_, std::move(one.record), one.purge});
     }
+  }
+  // Of messages that have been taken back there is nothing to overwrite.
+  for (const Erasing& one : erase_again) {
+    if (one.seq <= index_.last_seq()) log_erase(one.seq, one.erasure);
   }
 }
 
@@ -548,6 +580,11 @@ void FileStreamStore::log_description() {
   flush_changes();
   description_word_ = word_segment();
   log_record(RecordType::kStream, stream_body(), Urgency::kNow);
+  log_position();
+}
+
+void FileStreamStore::log_position() {
+  said_first_ = index_.first_seq();
   log_record(RecordType::kPosition, position_body(), Urgency::kNow);
 }
 

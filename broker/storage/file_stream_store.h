@@ -158,6 +158,12 @@ class FileStreamStore final : public IndexedStreamStore, public LogClient, publi
   struct Unsynced {
     Ticket ticket = 0;
     std::string record;
+    bool purge = false;  // of everything there was
+  };
+  struct Erasing {
+    Ticket ticket = 0;
+    Seq seq = 0;
+    LogWriter::Erasure erasure;
   };
 
   // ChunkOwner
@@ -171,7 +177,14 @@ class FileStreamStore final : public IndexedStreamStore, public LogClient, publi
   void log_bulk(Bulk what, Seq seq) override;
   Ticket finish_write() override { return barrier(); }
 
-  LogPlace log_record(RecordType type, std::string_view body, Urgency urgency);
+  // Whether a record whose batch fails is said again as it is.
+  enum class Again : uint8_t { kYes, kNo };
+  LogPlace log_record(RecordType type, std::string_view body, Urgency urgency,
+                      Again again = Again::kYes);
+  [[nodiscard]] std::string record_of(RecordType type, std::string_view body) const;
+  void renew(Unsynced& one) const;
+  void log_position();
+  void log_erase(Seq seq, const LogWriter::Erasure& erasure);
   void schedule_flush();
   void flush_removals();
   void note_write(const std::shared_ptr<Segment>& segment);
@@ -185,6 +198,7 @@ class FileStreamStore final : public IndexedStreamStore, public LogClient, publi
   std::string position_body() const;
   bool replay_ranges(const Record& record, std::string_view body, uint64_t only_segment);
   bool replay_consumer(const Record& record);
+  bool replay_description(std::string_view body);
   void remove_live(SeqRange range, uint64_t only_segment);
   StorageError damaged(const Chunk& chunk, uint32_t offset, const char* what);
   void keep_entries_within_budget(const Chunk& spare);
@@ -219,13 +233,15 @@ class FileStreamStore final : public IndexedStreamStore, public LogClient, publi
 
   std::shared_ptr<Segment> open_segment_;
   std::map<uint64_t, Share> shares_;
-  uint64_t description_word_ = 0;  // segment of the last kStream and kPosition
+  uint64_t description_word_ = 0;  // segment of the last kStream and the kPosition with it
+  Seq said_first_ = 0;             // the first sequence as the log has it
   std::string scratch_;
 
   Ticket ticket_ = 0;
   Ticket synced_ = 0;
   std::deque<InFlight> in_flight_;
   std::deque<Unsynced> unsynced_;
+  std::deque<Erasing> erasing_;
   std::vector<SeqRange> removals_;  // not logged yet
   bool flush_scheduled_ = false;
   uint64_t lost_messages_ = 0;

@@ -162,11 +162,12 @@ void LogWriter::mark() {
 bool LogWriter::commit(bool all, bool marker) {
   if (!probe() || !take_batch(all, marker)) return false;
   StorageResult<void> done = write_batch();
-  if (done && !flight_.erasures.empty()) done = run_erasures();
+  if (done && !flight_.erasures.empty()) done = sync_if_needed();
   if (!done) {
     fail_everything(done.error());
     return true;
   }
+  run_erasures();
   metric_batches_.fetch_add(1, std::memory_order_relaxed);
   metric_records_.fetch_add(flight_.records, std::memory_order_relaxed);
   metric_bytes_.fetch_add(flight_.bytes.size(), std::memory_order_relaxed);
@@ -280,16 +281,29 @@ StorageResult<void> LogWriter::make_file(Segment& segment) {
   return {};
 }
 
-StorageResult<void> LogWriter::run_erasures() {
-  if (auto done = sync_if_needed(); !done) return done;
-  for (const Erasure& erasure : flight_.erasures) {
-    std::shared_ptr<File> file =
-        (erasure.data != nullptr ? erasure.data : erasure.segment->data())->file;
-    std::string noise = erased_record(erasure.length, salt_);
-    if (auto done = file->write(erasure.offset, noise); !done) return done;
-    if (auto done = file->sync(); !done) return done;
+StorageResult<void> LogWriter::overwrite(const Erasure& erasure, uint64_t salt) {
+  auto data = erasure.data != nullptr ? erasure.data : erasure.segment->data();
+  if (data == nullptr) return storage_failure(StorageErrorKind::kNotFound);
+  auto done = data->file->write(erasure.offset, erased_record(erasure.length, salt));
+  return done ? data->file->sync() : done;
+}
+
+void LogWriter::run_erasures() {
+  constexpr unsigned kTriesMax = 10;
+  for (Erasure& erasure : flight_.erasures) {
+    auto done = overwrite(erasure, salt_);
+    if (done) continue;
+    if (erasure.tries == 0) {
+      auto data = erasure.data != nullptr ? erasure.data : erasure.segment->data();
+      damage_.report(data == nullptr ? segments_.data_path(erasure.segment->number, 0) : data->path,
+                     erasure.offset,
+                     "an erased message could not be overwritten: " + done.error().message);
+    }
+    if (++erasure.tries == kTriesMax) continue;
+    std::lock_guard lock(mutex_);
+    if (open_.empty()) oldest_lazy_ = Clock::now();
+    open_.erasures.push_back(erasure);
   }
-  return {};
 }
 
 // --- failure -------------------------------------------------------------------------------
@@ -310,6 +324,13 @@ void LogWriter::fail_everything(const StorageError& error) {
     // successfully is made anew instead, or a disk that stays full would fill with empty ones.
     bool unused = end_ == kSegmentHeaderBytes;
     begin_batch(segments_.add(current_->number + (unused ? 0 : 1)), kSegmentHeaderBytes);
+    // Of these the records are synced: nobody else will ask for them again.
+    for (Batch* batch : {&failed, &later}) {
+      std::copy_if(batch->erasures.begin(), batch->erasures.end(),
+                   std::back_inserter(open_.erasures),
+                   [](const Erasure& e) { return e.tries > 0; });
+    }
+    oldest_lazy_ = Clock::now();
     metric_buffered_.store(0, std::memory_order_relaxed);
     metric_writable_.store(false, std::memory_order_relaxed);
   }

@@ -91,11 +91,13 @@ class LogWriter {
                                  uint32_t records = 1);
   // A record of nobody's; `done` on the writer's thread.
   LogPlace append(std::string_view record, std::function<void(const StorageError*)> done);
-  // Overwrites a message once the kErase record that precedes is synced.
+  // Overwrites a message once the kErase record that precedes is synced. What cannot be overwritten
+  // is reported and tried again some times; it does not hold up the log.
   struct Erasure {
     std::shared_ptr<Segment> segment;
     std::shared_ptr<SegmentData> data;  // null: the segment's own
     uint32_t offset = 0, length = 0;
+    unsigned tries = 0;
   };
   void erase_after(Erasure erasure);
   // `done` when everything before is synced.
@@ -154,7 +156,8 @@ class LogWriter {
   StorageResult<void> sync_if_needed();
   StorageResult<void> enter_segment(const std::shared_ptr<Segment>& segment);
   StorageResult<void> make_file(Segment& segment);
-  StorageResult<void> run_erasures();
+  void run_erasures();
+  static StorageResult<void> overwrite(const Erasure& erasure, uint64_t salt);
   void fail_everything(const StorageError& error);
   static void merge(Batch& into, Batch& later);
   void finish(Batch& batch, const StorageError* error);

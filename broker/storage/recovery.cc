@@ -368,7 +368,6 @@ void Recovery::apply(const std::shared_ptr<Segment>& segment, uint64_t offset,
     if (take_varint(body, number) && take_varint(body, at) && take_varint(body, length)) {
       erased_[{number, at}] = length;
     }
-    return;
   }
   if (record.type == RecordType::kStream) described_.insert(record.stream);
   if (!stream(record.stream)->replay(segment, offset, record)) {

@@ -193,6 +193,35 @@ TEST(FileStore, ErasedMessagesLeaveNoTrace) {
   }
 }
 
+// The first sequence passes over a message whose removal is said in a segment that is archived
+// later than the position of the stream was said.
+TEST(FileStore, RemovalsBelowTheFirstSequenceSurviveArchiving) {
+  SimFileSystem fs;
+  StepStore store(fs);
+  ASSERT_TRUE(store.open());
+  StreamStore* stream = store.stream();
+  std::string payload(9000, 'x');  // two to a segment
+  auto append = [&] {
+    ASSERT_TRUE(stream->append(message("a", payload)).ok());
+    store.commit();
+  };
+  for (int i = 0; i < 4; ++i) append();  // segments 1 and 2
+  ASSERT_TRUE(stream->remove(2, Erase::kForget).ok());
+  append();  // the removal is in segment 3
+  append();
+  append();
+  store.archive(2);  // the position is said behind it
+  ASSERT_TRUE(stream->remove(1, Erase::kForget).ok());
+  store.commit();
+  for (int i = 0; i < 6; ++i) append();
+  store.archive(1);
+  store.close();
+  StepStore again(fs);
+  ASSERT_TRUE(again.open());
+  EXPECT_EQ(again.stream()->state().first_seq, 3u);
+  EXPECT_EQ(again.stream()->state().messages, 11u);
+}
+
 TEST(FileStore, FullDiskRefusesWritesServesReadsAndRecovers) {
   SimFileSystem fs;
   StepStore store(fs);

@@ -43,7 +43,7 @@ class RecordingListener final : public StreamListener {
   void on_synced(Ticket through) override { synced = through; }
   void on_failed(Ticket from, const StorageError& error) override {
     ++failures;
-    failed_from = from;
+    if (failed_from == 0) failed_from = from;  // the first; whoever has dealt with it sets it to 0
     last_error = error;
   }
   Ticket synced = 0;
