@@ -53,6 +53,9 @@ std::string Control::obey(const std::string& line) {
   if (verb == "save" && std::getline(words >> std::ws, what)) {
     return disk_.save_kept(what) == 0 ? kOk : kNotUnderstood;
   }
+  if (verb == "save-before" && std::getline(words >> std::ws, what)) {
+    return disk_.save_kept_before(what) == 0 ? kOk : kNotUnderstood;
+  }
   if (verb == "sync") {
     disk_.sync_all();
     return kOk;

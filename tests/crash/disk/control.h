@@ -9,6 +9,7 @@
 //   capacity BYTES|max     size of the disk
 //   keep                   remember the disk as it is
 //   save FOLDER            write what was kept last as files below an existing folder
+//   save-before FOLDER     and what was kept the time before
 //   stats                  operations so far, space used
 //
 // End of input unmounts, so that nothing is left behind when whoever gave the orders is gone.

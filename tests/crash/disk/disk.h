@@ -78,8 +78,10 @@ class Disk {
 
   // Remembers the disk as programs see it now (cheap: blocks are shared) ...
   void keep();
-  // ... and writes what was kept last as ordinary files below `folder`, which must exist.
+  // ... and writes what was kept last, or the time before, as ordinary files below `folder`, which
+  // must exist.
   int save_kept(const std::string& folder) const;
+  int save_kept_before(const std::string& folder) const;
 
  private:
   struct Rebuild;
@@ -98,6 +100,7 @@ class Disk {
   uint64_t next_id_ = kRoot + 1;
   NodePtr root_;
   NodePtr kept_;
+  NodePtr kept_before_;
   std::unordered_map<uint64_t, NodePtr> known_;  // to the kernel
   std::vector<NameChange> pending_names_;        // in the order in which they were made
 };

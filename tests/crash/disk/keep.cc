@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <fstream>
 #include <map>
+#include <utility>
 
 #include "tests/crash/disk/disk.h"
 
@@ -48,11 +49,16 @@ int save(const Node& node, const std::string& path) {
 
 void Disk::keep() {
   Copies copies;
+  kept_before_ = std::move(kept_);
   kept_ = copy_of(root_, copies);
 }
 
 int Disk::save_kept(const std::string& folder) const {
   return kept_ ? save(*kept_, folder) : ENOENT;
+}
+
+int Disk::save_kept_before(const std::string& folder) const {
+  return kept_before_ ? save(*kept_before_, folder) : ENOENT;
 }
 
 }  // namespace natrix::crash

@@ -65,6 +65,8 @@ class Check:
         for journal in self.expected.streams.values():
             await self.stream(journal)
         await self.keys(self.expected.keys)
+        if self.expected.batches.supported:
+            await self.batches(self.expected.batches)
         for name, record in list(self.expected.churn.streams.items()):
             await self.young_stream(name, record)
             if record["exists"] is False:
@@ -176,6 +178,33 @@ class Check:
                 keys.value[key] = content[1]
                 keys.sequence[key] = sequence
 
+    async def batches(self, journal):
+        state = await state_of(self.client, journal.name)
+        if state is None:
+            self.findings.add("changes lost", f"stream {journal.name} is gone")
+            raise StreamGone(journal.name)
+        numbers = await self.stored(journal.name, state)
+        there = {}
+        for sequence in sorted(numbers):
+            there.setdefault(numbers[sequence] // 100, []).append((sequence, numbers[sequence] % 100))
+        lower = state["last_seq"] - journal.kept + 1
+        for batch, found in there.items():
+            count = journal.sent.get(batch, 0)
+            if found[0][0] <= max(lower, state["first_seq"]):
+                continue  # its beginning may have been dropped
+            first = found[0][0]
+            if found != [(first + i - 1, i) for i in range(1, count + 1)]:
+                self.findings.add("wrong", f"batch {batch} of {count}: messages {[i for _, i in found]} at "
+                                  f"{found[0][0]}-{found[-1][0]}")
+        for batch in list(journal.sent):
+            sequence = journal.acked.get(batch)
+            if batch in there:
+                continue
+            if sequence is not None and sequence >= lower:
+                self.findings.add("lost", f"batch {batch} at {sequence}; the stream has {state['first_seq']}-"
+                                  f"{state['last_seq']}", journal.sent[batch])
+            journal.forget(batch)
+
     # --- streams and consumers
 
     async def young_stream(self, name, record):
@@ -191,21 +220,29 @@ class Check:
         record["exists"] = True
         numbers = await self.stored(name, state)
         purging = record.pop("purging", 0)
+        removing = record.pop("removing", 0)
         for sequence, number in list(record["messages"].items()):
             if numbers.get(sequence) == number:
                 continue
-            if sequence > purging:
+            if sequence > purging and sequence != removing:
                 self.findings.add("lost", f"{name} {sequence}: number {number}, now {numbers.get(sequence)}")
             del record["messages"][sequence]
+        back = set()
         for sequence, number in numbers.items():
             if sequence <= record["purged"]:
                 self.findings.add("changes lost", f"{name} {sequence}: purged and there again")
+                back.add(sequence)
+            elif sequence in record["removed"]:
+                self.findings.add("changes lost", f"{name} {sequence}: deleted and there again")
+                back.add(sequence)
             elif sequence not in record["messages"]:
                 if number in record["messages"].values():
                     self.findings.add("duplicated", f"{name}: number {number}")
                 elif number not in record["maybe"]:
                     self.findings.add("wrong", f"{name} {sequence}: number {number} was not sent there")
-        record["purged"] = min(record["purged"], state["last_seq"])
+        record["maybe"] |= {numbers[sequence] for sequence in back}
+        record["purged"] = min({record["purged"], state["last_seq"], *(s - 1 for s in back)})
+        record["removed"] = {s for s in record["removed"] if s <= state["last_seq"]} - back
 
     async def consumer(self, journal):
         try:

@@ -1,12 +1,15 @@
 """Bit flips, zeroed blocks and truncation of the files of a server that is down."""
 import os
 
-IGNORED = ("lock",)
+# No part of what is stored: copies of what was found damaged before, and a lock.
+IGNORED = ("lock", "damaged")
 
 
 def do_damage(root, files, dice):
-    """Damages one file; returns its path below root and a text."""
-    choices = [f for f in files if os.path.basename(f) not in IGNORED and os.path.getsize(root / f) > 0]
+    """Damages one file; returns its path below root and a text. None if there is no file."""
+    choices = [f for f in files if not set(f.split("/")) & set(IGNORED) and os.path.getsize(root / f) > 0]
+    if not choices:
+        return None
     kinds = sorted({kind_of(f) for f in choices})
     kind = dice.choice(kinds)  # every kind of file is as likely
     name = dice.choice([f for f in choices if kind_of(f) == kind])
@@ -36,8 +39,9 @@ def kind_of(name):
     return os.path.splitext(base)[1] or base
 
 
-def is_youngest(name, files):
-    """Whether it is the last of its kind in its folder: of that one's end nobody can say whether
-    something is missing."""
+def may_be_silent(name, files):
+    """The last segment of a log: of its end nobody can say whether something is missing. The end of a
+    file of any other kind is known."""
     folder = os.path.dirname(name)
-    return name == max(f for f in files if os.path.dirname(f) == folder and kind_of(f) == kind_of(name))
+    return kind_of(name) in (".seg", ".blk") and name == max(
+        f for f in files if os.path.dirname(f) == folder and kind_of(f) == kind_of(name))

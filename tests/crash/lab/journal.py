@@ -130,11 +130,40 @@ class KeyJournal:
         return before + self.maybe.get(key, [])
 
 
+class BatchJournal:
+    """Atomic batches: all of one or nothing. Message i of batch b has the number 100 * b + i."""
+
+    MOST = 20  # messages in a batch
+
+    def __init__(self, name, kept):
+        self.name = name
+        self.kept = kept
+        self.supported = True  # the server knows of batches
+        self.next_batch = 1
+        self.sent = {}  # batch -> messages
+        self.acked = {}  # batch -> sequence of its last message
+        self.total_acked = 0
+
+    def begin(self, count):
+        batch = self.next_batch
+        self.next_batch += 1
+        self.sent[batch] = count
+        return batch
+
+    def on_acked(self, batch, sequence):
+        self.acked[batch] = sequence
+        self.total_acked += self.sent[batch]
+
+    def forget(self, batch):
+        self.sent.pop(batch, None)
+        self.acked.pop(batch, None)
+
+
 class StreamSetJournal:
     """Streams that are made, purged and deleted again: name -> what was promised.
 
-    A record is {"exists": True | False | None, "messages": {sequence: number}, "purged": sequence};
-    None: no answer came, both may be."""
+    A record is {"exists": True | False | None, "messages": {sequence: number}, "purged": sequence,
+    "removed": sequences}; None: no answer came, both may be."""
 
     def __init__(self):
         self.streams = {}

@@ -34,6 +34,8 @@ class Load:
         for journal in self.expected.consumers.values():
             self.tasks.append(asyncio.create_task(self.consume(journal)))
         self.tasks.append(asyncio.create_task(self.put_keys(self.expected.keys)))
+        if self.expected.batches.supported:
+            self.tasks.append(asyncio.create_task(self.put_batches(self.expected.batches)))
         self.tasks.append(asyncio.create_task(self.churn(self.expected.churn)))
         return self
 
@@ -127,6 +129,25 @@ class Load:
                 self.refuse(f"{body.get('error', {}).get('err_code')} on a key")
             await asyncio.sleep(0.003)
 
+    async def put_batches(self, batches):
+        while not self.over:
+            count = self.dice.randint(1, batches.MOST)
+            batch = batches.begin(count)
+            headers = {"Nats-Batch-Id": f"b{batch}"}
+            for i in range(1, count):
+                self.client.publish(f"{batches.name}.{i}", payload(batches.name, 100 * batch + i, 300),
+                                    headers={**headers, "Nats-Batch-Sequence": i})
+            answer = await self.client.request(
+                f"{batches.name}.{count}", payload(batches.name, 100 * batch + count, 300), ANSWER_TIMEOUT_S,
+                {**headers, "Nats-Batch-Sequence": count, "Nats-Batch-Commit": 1})
+            body = json.loads(answer.data or b"{}")
+            if body.get("seq") and "error" not in body:
+                batches.on_acked(batch, body["seq"])
+                self.acked_now += 1
+            else:
+                self.refuse(f"{body.get('error', {}).get('err_code')} on a batch")
+            await asyncio.sleep(0.02)
+
     # --- consuming
 
     async def consume(self, journal):
@@ -186,8 +207,8 @@ class Load:
                 name = self.dice.choice(known)
                 record = journal.streams[name]
                 if record["exists"] is True:
-                    change = self.dice.choice((self.add_message, self.add_message, self.purge_stream,
-                                               self.delete_stream))
+                    change = self.dice.choice((self.add_message, self.add_message, self.add_message,
+                                               self.delete_message, self.purge_stream, self.delete_stream))
                     await change(journal, name, record)
             await asyncio.sleep(0.03)
 
@@ -202,7 +223,8 @@ class Load:
     async def make_stream(self, journal):
         name = f"T{journal.next_number}"
         journal.next_number += 1
-        record = journal.streams[name] = {"exists": None, "messages": {}, "maybe": set(), "purged": 0}
+        record = journal.streams[name] = {"exists": None, "messages": {}, "maybe": set(), "purged": 0,
+                                          "removed": set()}
         if await self.change(f"STREAM.CREATE.{name}", {"name": name, "subjects": [f"{name}.>"],
                                                         "storage": "file", "allow_direct": True}):
             record["exists"] = True
@@ -220,6 +242,19 @@ class Load:
             journal.total_acked += 1
         else:
             self.refuse("message to a young stream")
+
+    async def delete_message(self, journal, name, record):
+        """Forgotten, or overwritten as well."""
+        if not record["messages"]:
+            return
+        sequence = self.dice.choice(sorted(record["messages"]))
+        record["removing"] = sequence
+        if await self.change(f"STREAM.MSG.DELETE.{name}",
+                             {"seq": sequence, "no_erase": self.dice.randrange(2) == 0}):
+            record["removed"].add(sequence)
+            del record["messages"][sequence]
+            journal.total_acked += 1
+            del record["removing"]
 
     async def purge_stream(self, journal, name, record):
         last = max(record["messages"], default=0)

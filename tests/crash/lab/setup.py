@@ -1,6 +1,6 @@
 """The streams and consumers under load."""
 from .client import ApiError
-from .journal import ConsumerJournal, KeyJournal, StreamJournal, StreamSetJournal
+from .journal import BatchJournal, ConsumerJournal, KeyJournal, StreamJournal, StreamSetJournal
 
 ACK_WAIT_S = 3
 SECOND = 1_000_000_000
@@ -19,12 +19,13 @@ class Expectations:
         self.consumers = {c.stream: c for c in (ConsumerJournal("LIM", "reader"),
                                                 ConsumerJournal("WQ", "worker"))}
         self.keys = KeyJournal("KV_B")
+        self.batches = BatchJournal("BAT", kept=3_000)
         self.churn = StreamSetJournal()
 
     @property
     def acked(self):
         return (sum(s.total_acked for s in self.streams.values()) + self.keys.total_acked
-                + self.churn.total_acked)
+                + self.batches.total_acked + self.churn.total_acked)
 
     @property
     def confirmed(self):
@@ -49,6 +50,12 @@ def bucket_config(keys):
             "allow_rollup_hdrs": True, "deny_delete": True}
 
 
+def batch_config(batches):
+    return {"name": batches.name, "subjects": [f"{batches.name}.>"], "storage": "file", "num_replicas": 1,
+            "retention": "limits", "discard": "old", "max_msgs": batches.kept, "allow_direct": True,
+            "allow_atomic": True}
+
+
 async def create_consumer(client, journal):
     await client.api(f"CONSUMER.DURABLE.CREATE.{journal.stream}.{journal.name}",
                      {"stream_name": journal.stream, "config": consumer_config(journal)})
@@ -58,6 +65,11 @@ async def create_all(client, expected):
     for journal in expected.streams.values():
         await client.api(f"STREAM.CREATE.{journal.name}", stream_config(journal))
     await client.api(f"STREAM.CREATE.{expected.keys.name}", bucket_config(expected.keys))
+    try:
+        made = await client.api(f"STREAM.CREATE.{expected.batches.name}", batch_config(expected.batches))
+        expected.batches.supported = bool(made["config"].get("allow_atomic"))
+    except ApiError:
+        expected.batches.supported = False
     for journal in expected.consumers.values():
         await create_consumer(client, journal)
 
