@@ -16,10 +16,14 @@ StorageResult<StoredMessage> IndexedStreamStore::load_last(const Filter& filter,
 }
 
 StorageResult<StoredMessage> IndexedStreamStore::load_next(const Filter& filter, Seq from) {
-  Seq seq = index_.next(filter, from);
-  if (index_.take_failure()) return fail_with(read_failure());
-  if (seq == 0) return storage_failure(StorageErrorKind::kNotFound);
-  return load(seq);
+  for (;;) {
+    Seq seq = index_.next(filter, from);
+    if (index_.take_failure()) return fail_with(read_failure());
+    if (seq == 0) return storage_failure(StorageErrorKind::kNotFound);
+    StorageResult<StoredMessage> message = load(seq);
+    if (message || message.error().kind != StorageErrorKind::kDamaged) return message;
+    from = seq + 1;
+  }
 }
 
 StreamState IndexedStreamStore::state() const {

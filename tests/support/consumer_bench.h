@@ -26,6 +26,14 @@ class ConsumerBench : public StreamBench, public consumer::ConsumerHost {
     env.settle();
     return *made_;
   }
+  // As after a restart of the server: only what is stored is known.
+  void reopen() {
+    model::ConsumerConfig config = made_->config();
+    made_.reset();
+    made_ = std::make_unique<consumer::Consumer>(stream(), *this, config, model::Time{env.now()});
+    made_->open(*stream().store().find_consumer("c"), consumer::Consumer::Origin::kRecovered);
+    env.settle();
+  }
   consumer::Consumer& one() { return *made_; }
   void retire(consumer::Consumer&) override { ++retired; }
   void advise(std::string_view subject, std::string_view, std::string_view fields) override {

@@ -25,8 +25,11 @@ class FakeEnvironment final : public Environment {
  public:
   static constexpr int64_t kSecond = 1'000'000'000;
 
-  int64_t now() override { return now_; }
+  int64_t now() override { return now_ + clock_set_by_; }
   int64_t steady_now() override { return now_; }
+
+  // The wall clock is set, alarms and the steady clock go on as they were.
+  void set_clock(int64_t by) { clock_set_by_ += by; }
 
   std::unique_ptr<Alarm> alarm(std::function<void()> on_due) override {
     return std::make_unique<FakeAlarm>(*this, std::move(on_due));
@@ -162,6 +165,7 @@ class FakeEnvironment final : public Environment {
   }
 
   int64_t now_ = 1'700'000'000 * kSecond;
+  int64_t clock_set_by_ = 0;
   uint64_t generation_ = 0;
   std::set<std::string> interest_;
   std::vector<Listener*> listeners_;

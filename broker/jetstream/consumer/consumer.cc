@@ -51,7 +51,11 @@ void Consumer::open(storage::ConsumerStore& store, Origin origin) {
       if (entry.deliveries > 1) redeliver(entry.stream_seq);
       return true;
     });
+    // The stream has a message of the future: meanwhile the clock was set back, at least by that.
+    int64_t back = environment_.now() - stream_.store().state().last_time;
+    if (back < -kSecond) move_future_deliveries(back);
   }
+  clock_offset_ = environment_.now() - environment_.steady_now();
   if (config_.replay_policy == model::ReplayPolicy::kOriginal) {
     replay_until_ = stream_.visible();
   }

@@ -106,6 +106,8 @@ class Consumer final : public stream::Observer, public core::TurnTask {
   void answer_ack(std::string_view reply);
   void sample(Seq seq, uint64_t consumer_seq, uint64_t deliveries);
   void on_ack_wait();
+  void follow_clock();
+  void move_future_deliveries(int64_t nanos);
   void arm_ack_wait(int64_t nanos);
   [[nodiscard]] int64_t ack_wait(uint32_t deliveries) const;
   void redeliver(Seq seq);
@@ -149,6 +151,7 @@ class Consumer final : public stream::Observer, public core::TurnTask {
   std::unordered_set<Seq> redelivering_;
   int64_t last_active_ = 0;  // of the wall clock: latest delivery
   int64_t last_ack_ = 0;
+  int64_t clock_offset_ = 0;  // wall clock − steady clock when last looked at
 
   // How many messages from next_ on match, up to date as long as nothing is removed there.
   uint64_t pending_ = 0;

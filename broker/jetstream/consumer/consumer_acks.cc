@@ -16,6 +16,7 @@ using model::AckPolicy;
 namespace {
 
 constexpr int64_t kMillisecond = 1'000'000;
+constexpr int64_t kSecond = 1'000 * kMillisecond;
 
 struct AckSubject {
   uint64_t deliveries = 0;
@@ -175,8 +176,31 @@ void Consumer::redeliver(Seq seq) {
   if (redelivering_.insert(seq).second) redeliver_.push_back(seq);
 }
 
+// Deliveries are noted with the wall clock, which goes on when the server does not run. When it is
+// set back they would lie in the future, and what they deliver would not come again before the
+// clock is there. A clock that is set forward needs nothing: messages come again too soon.
+void Consumer::follow_clock() {
+  int64_t offset = environment_.now() - environment_.steady_now();
+  int64_t jump = offset - clock_offset_;
+  clock_offset_ = offset;
+  if (jump < -kSecond) move_future_deliveries(jump);
+}
+
+void Consumer::move_future_deliveries(int64_t nanos) {
+  int64_t now = environment_.now();
+  std::vector<storage::PendingAck> moved;
+  store_->state().each_pending([&](const storage::PendingAck& entry) {
+    if (entry.time > now) moved.push_back(entry);
+    return true;
+  });
+  for (const storage::PendingAck& entry : moved) {
+    store_->touch(entry.stream_seq, entry.time + nanos);
+  }
+}
+
 void Consumer::on_ack_wait() {
   if (closed_ || config_.ack_wait <= 0) return;
+  follow_clock();
   int64_t now = environment_.now();
   int64_t next = INT64_MAX;
   std::vector<Seq> late;

@@ -77,7 +77,11 @@ std::optional<Consumer::Next> Consumer::next_to_redeliver() {
     if (!drop) {
       auto message = stream_.store().load(seq);
       if (message) return Next{std::move(*message), entry->deliveries + 1, false};
-      if (message.error().kind != storage::StorageErrorKind::kNotFound) return std::nullopt;
+      // What is damaged will not come any more either.
+      if (message.error().kind != storage::StorageErrorKind::kNotFound &&
+          message.error().kind != storage::StorageErrorKind::kDamaged) {
+        return std::nullopt;
+      }
       store_->acknowledge(seq);
     }
     redelivering_.erase(seq);

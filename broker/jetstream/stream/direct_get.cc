@@ -161,6 +161,10 @@ void Stream::direct_multi(const MessageGetRequest& request, std::string_view rep
   int64_t sent = 0;
   for (Seq seq : *found) {
     auto message = store_->load(seq);
+    if (!message && message.error().kind == storage::StorageErrorKind::kDamaged) {
+      --pending;
+      continue;
+    }
     if (!message) return send_status(reply, "404 Message Not Found");
     --pending;
     std::string headers = described(config_.name, *message);

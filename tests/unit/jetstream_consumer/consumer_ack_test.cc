@@ -64,6 +64,31 @@ TEST_F(ConsumerAcks, WhatIsNotAcknowledgedComesAgain) {
   EXPECT_EQ(deliveries(next()), 2);
 }
 
+TEST_F(ConsumerAcks, AClockSetBackDoesNotHoldMessagesBack) {
+  fill(1);
+  model::ConsumerConfig config = explicit_acks();
+  config.ack_wait = 2 * kSecond;
+  add(config);
+  next();
+  env.pass(kSecond);
+  env.set_clock(-3600 * kSecond);
+  EXPECT_EQ(deliveries(next()), 0);
+  env.pass(3 * kSecond);
+  EXPECT_EQ(deliveries(next()), 2);
+}
+
+TEST_F(ConsumerAcks, AClockSetBackWhileTheServerWasDownDoesNotEither) {
+  fill(1);
+  model::ConsumerConfig config = explicit_acks();
+  config.ack_wait = 2 * kSecond;
+  add(config);
+  next();
+  env.set_clock(-3600 * kSecond);
+  reopen();
+  env.pass(3 * kSecond);
+  EXPECT_EQ(deliveries(next()), 2);
+}
+
 TEST_F(ConsumerAcks, BackoffSaysWhen) {
   fill(1);
   model::ConsumerConfig config = explicit_acks();

@@ -157,6 +157,8 @@ TEST(Damage, ReadingReportsFileAndOffset) {
     EXPECT_LT(store.store->damage()[0].offset, at);
     EXPECT_TRUE(stream->load(4).ok());
     EXPECT_TRUE(stream->load(2).ok());
+    EXPECT_EQ(stream->load_next(Filter(), 2)->seq, 2u);
+    EXPECT_EQ(stream->load_next(Filter(), 3)->seq, 4u);
     return;
   }
   FAIL() << "message 3 is in no file";
