@@ -116,6 +116,7 @@ std::string encode(const Info& info) {
   put(j, "connect_info", info.connect_info);
   put(j, "remote_account", info.remote_account);
   put(j, "acc_is_sys", info.acc_is_sys);
+  put(j, "api_lvl", info.api_level);
   put(j, "impl", info.impl);
   put(j, "impl_version", info.impl_version);
   put(j, "lnoc", info.lnoc);

@@ -40,7 +40,8 @@ struct Info {
   bool connect_info = false;
   std::string remote_account;
   bool acc_is_sys = false;
-  std::string impl;  // our own: the product and its version, beside the feature level
+  int api_level = 0;  // of JetStream's API
+  std::string impl;   // our own: the product and its version, beside the feature level
   std::string impl_version;
 
   // Routes only.

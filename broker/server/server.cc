@@ -13,6 +13,7 @@
 #include "broker/config/address.h"
 #include "broker/crypto/server_id.h"
 #include "broker/jetstream/api/jetstream.h"
+#include "broker/jetstream/model/limits.h"
 
 namespace natrix::server {
 
@@ -231,6 +232,7 @@ void Server::publish_info() {
   info->tls_verify = options_.tls != nullptr && options_.tls->options().verify;
   info->max_payload = options_.max_payload;
   info->jetstream = jetstream_ != nullptr;
+  info->api_level = jetstream::model::kServerApiLevel;
   if (jetstream_) info->domain = options_.jetstream.domain;
   if (cluster_) {
     info->cluster = cluster_->name();

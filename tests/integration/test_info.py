@@ -18,6 +18,7 @@ def test_first_info(server, raw):
     assert info["host"] == "127.0.0.1"
     assert isinstance(info["client_id"], int)
     assert info["client_ip"] == "127.0.0.1"
+    assert info["api_lvl"] >= 5
     for absent in ("auth_required", "tls_required", "tls_available", "tls_verify", "ldm", "jetstream", "nonce",
                    "connect_info", "cluster"):
         assert absent not in info, absent

@@ -83,7 +83,7 @@ void JetStream::stream_create(Request& request) {
     return fail(request, model::api_error(Err::kStreamMismatch));
   }
   model::Mode mode = body.pedantic ? model::Mode::kPedantic : model::Mode::kForgiving;
-  auto config = model::check_stream(std::move(body.config), shared_.limits, mode);
+  auto config = model::check_new_stream(std::move(body.config), shared_.limits, mode);
   if (!config) return fail(request, config.error());
   if (config->replicas > 1) return fail(request, model::api_error(Err::kReplicasNotSupported));
   model::set_stored_metadata(*config);

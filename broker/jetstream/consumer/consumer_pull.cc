@@ -176,8 +176,10 @@ void Consumer::review_pulls(bool end_of_stream) {
   }
 }
 
+// When time was up for one of them, no_wait requests that got something end, too, even if it is
+// max_ack_pending that keeps them from more: as in nats-server, whose clients count on it.
 void Consumer::on_pull_due() {
-  review_pulls(false);
+  review_pulls(true);
 }
 
 }  // namespace natrix::jetstream::consumer

@@ -316,6 +316,17 @@ ApiResult<StreamConfig> check_stream(StreamConfig config, const ServerLimits& li
   return config;
 }
 
+ApiResult<StreamConfig> check_new_stream(StreamConfig config, const ServerLimits& limits,
+                                         Mode mode) {
+  ApiResult<StreamConfig> checked = check_stream(std::move(config), limits, mode);
+  if (!checked) return checked;
+  if (checked->sealed) return invalid("stream configuration for create can not be sealed");
+  if (checked->mirror_direct && !checked->mirror) {
+    return invalid("stream has no mirror but does have mirror direct");
+  }
+  return checked;
+}
+
 ApiResult<StreamConfig> check_stream_update(const StreamConfig& old, StreamConfig config) {
   if (config.name != old.name) return invalid("stream configuration name must match original");
   if (config.replicas > 1) return refuse(Err::kReplicasNotSupported);

@@ -21,6 +21,9 @@ bool is_valid_name(std::string_view name);
 // The configuration with defaults filled in and limits normalised, or what is wrong with it. In
 // pedantic mode what would silently be changed is refused.
 ApiResult<StreamConfig> check_stream(StreamConfig config, const ServerLimits& limits, Mode mode);
+// The same for a stream that is to be created, of which some things may only come later.
+ApiResult<StreamConfig> check_new_stream(StreamConfig config, const ServerLimits& limits,
+                                         Mode mode);
 // `config` has passed check_stream; the configuration to apply instead of `old`.
 ApiResult<StreamConfig> check_stream_update(const StreamConfig& old, StreamConfig config);
 

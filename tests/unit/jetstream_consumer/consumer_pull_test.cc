@@ -66,6 +66,27 @@ TEST(PullConsumer, Statuses) {
   EXPECT_EQ(status("1"), "NATS/1.0 409 Exceeded MaxWaiting\r\n\r\n");
 }
 
+// A no_wait request whose consumer has too much unacknowledged ends at the next look at the clock.
+TEST(PullConsumer, NoWaitEndsWhenMaxAckPendingStallsIt) {
+  ConsumerBench bench;
+  model::ConsumerConfig config = explicit_acks();
+  config.max_ack_pending = 2;
+  bench.fill(3);
+  bench.add(config);
+  const std::string wait = R"("batch":5,"expires":10000000000,"idle_heartbeat":1000000000)";
+  EXPECT_THAT(payloads(bench.pull("{" + wait + R"(,"no_wait":true})")), ElementsAre("0", "1"));
+  bench.env.pass(kSecond);
+  auto got = bench.env.take();
+  ASSERT_THAT(got, SizeIs(1));
+  EXPECT_EQ(got[0].headers, "NATS/1.0 404 No Messages\r\n\r\n");
+  // One that waits goes on waiting.
+  EXPECT_THAT(bench.pull("{" + wait + "}"), SizeIs(0));
+  bench.env.pass(kSecond);
+  got = bench.env.take();
+  ASSERT_THAT(got, SizeIs(1));
+  EXPECT_THAT(got[0].headers, ::testing::StartsWith("NATS/1.0 100 Idle Heartbeat"));
+}
+
 TEST(PullConsumer, RequestsExpire) {
   ConsumerBench bench;
   bench.add(explicit_acks());

@@ -141,6 +141,22 @@ TEST(StreamRules, WhatIsNotThereIsRefusedByName) {
   EXPECT_EQ(error_of(config), "10052 sources is not supported by this version of natrix-broker");
 }
 
+TEST(StreamRules, NewStreams) {
+  auto error = [](const StreamConfig& config) {
+    auto checked = check_new_stream(config, {}, Mode::kForgiving);
+    return checked ? "" : checked.error().description;
+  };
+  EXPECT_EQ(error(named("S")), "");
+  EXPECT_EQ(error(named("a.b")), error_of(named("a.b")).substr(6));
+  StreamConfig config = named("S");
+  config.sealed = true;
+  EXPECT_EQ(error(config), "stream configuration for create can not be sealed");
+  EXPECT_EQ(error_of(config), "");
+  config = named("S");
+  config.mirror_direct = true;
+  EXPECT_EQ(error(config), "stream has no mirror but does have mirror direct");
+}
+
 TEST(StreamRules, Updates) {
   StreamConfig old = *check_stream(named("S"), {}, Mode::kForgiving);
   EXPECT_EQ(update_error(old, old), "");
