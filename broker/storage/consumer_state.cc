@@ -14,10 +14,22 @@ bool before(const PendingAck& entry, Seq seq) {
   return entry.stream_seq < seq;
 }
 
+// The entry with the sequence, or where it belongs. Mostly every message of the stream is pending
+// and acknowledged in order, so first it is looked for where it is then, and at the end.
+std::deque<PendingAck>::iterator place_of(std::deque<PendingAck>& pending, Seq stream_seq) {
+  if (pending.empty() || pending.back().stream_seq < stream_seq) return pending.end();
+  Seq first = pending.front().stream_seq;
+  if (stream_seq >= first && stream_seq - first < pending.size()) {
+    auto guess = pending.begin() + static_cast<ptrdiff_t>(stream_seq - first);
+    if (guess->stream_seq == stream_seq) return guess;
+  }
+  return std::lower_bound(pending.begin(), pending.end(), stream_seq, before);
+}
+
 }  // namespace
 
 std::deque<PendingAck>::iterator ConsumerState::locate(Seq stream_seq) {
-  auto place = std::lower_bound(pending_.begin(), pending_.end(), stream_seq, before);
+  auto place = place_of(pending_, stream_seq);
   if (place == pending_.end() || place->stream_seq != stream_seq || place->deliveries == 0) {
     return pending_.end();
   }
@@ -46,15 +58,15 @@ void ConsumerState::deliver(SequencePair at, uint32_t deliveries, Nanos time, bo
     if (live_ == 0) ack_floor_ = delivered_;
     return;
   }
-  auto known = locate(at.stream);
-  if (known != pending_.end()) {
-    known->time = time;
-    known->deliveries = std::max(deliveries, 1u);
+  auto place = place_of(pending_, at.stream);
+  bool listed = place != pending_.end() && place->stream_seq == at.stream;
+  if (listed && place->deliveries != 0) {
+    place->time = time;
+    place->deliveries = std::max(deliveries, 1u);
     return;
   }
-  auto place = std::lower_bound(pending_.begin(), pending_.end(), at.stream, before);
   PendingAck entry{at.stream, at.consumer, time, std::max(deliveries, 1u)};
-  if (place != pending_.end() && place->stream_seq == at.stream) {
+  if (listed) {
     *place = entry;
   } else {
     pending_.insert(place, entry);

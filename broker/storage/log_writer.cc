@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <iterator>
 #include <unordered_map>
+#include <utility>
 
 #include "broker/base/assert.h"
 
@@ -14,6 +15,7 @@ namespace {
 
 constexpr auto kProbeInterval = std::chrono::milliseconds(200);
 constexpr auto kIdleBeforeMark = std::chrono::milliseconds(50);
+constexpr size_t kSpareMax = 4 << 20;  // a larger buffer is not kept
 
 using Clock = std::chrono::steady_clock;
 
@@ -53,6 +55,7 @@ void LogWriter::begin_batch(std::shared_ptr<Segment> segment, uint64_t start) {
   open_ = Batch{};
   open_.segment = std::move(segment);
   open_.start = start;
+  open_.bytes = std::exchange(spare_, {});
   open_.bytes.assign(kFrameHeaderBytes, '\0');
   ++open_id_;
   head_.store(open_.segment->number, std::memory_order_release);
@@ -180,7 +183,15 @@ bool LogWriter::commit(bool all, bool marker) {
     metric_buffered_.store(open_.bytes.size(), std::memory_order_relaxed);
   }
   finish(batch, nullptr);
+  keep_buffer(batch);
   return true;
+}
+
+// The next batch need not grow its buffer anew, which would copy every record about once more.
+void LogWriter::keep_buffer(Batch& batch) {
+  if (batch.bytes.capacity() > kSpareMax) return;
+  std::lock_guard lock(mutex_);
+  if (spare_.capacity() < batch.bytes.capacity()) spare_ = std::move(batch.bytes);
 }
 
 StorageResult<void> LogWriter::write_batch() {

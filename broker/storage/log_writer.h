@@ -161,6 +161,7 @@ class LogWriter {
   void fail_everything(const StorageError& error);
   static void merge(Batch& into, Batch& later);
   void finish(Batch& batch, const StorageError* error);
+  void keep_buffer(Batch& batch);
   bool probe();
   void run();
   bool wait_for_work();
@@ -177,6 +178,7 @@ class LogWriter {
   std::condition_variable wake_;
   Batch open_;    // takes records
   Batch flight_;  // is being written; its bytes are read under the mutex, changed by the thread
+  std::string spare_;     // a buffer that an earlier batch had
   uint64_t open_id_ = 0;  // of open_, for LogClient
   bool marked_ = true;    // the log says of its last data that they were synced
   bool stopping_ = false;

@@ -1,5 +1,6 @@
 #include "broker/subject/tokens.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 
@@ -81,15 +82,25 @@ size_t token_count(std::string_view subject) {
   return count;
 }
 
+// Byte by byte, as tokens are short: looking for their ends first costs more than comparing.
 bool matches(std::string_view pattern, std::string_view literal) {
-  TokenCursor p(pattern), l(literal);
-  std::string_view want, have;
-  while (p.next(want)) {
-    if (!l.next(have)) return false;
-    if (want == ">" && p.at_end()) return true;
-    if (want != "*" && want != have) return false;
+  size_t p = 0;
+  size_t l = 0;
+  for (bool token_begins = true;;) {
+    if (token_begins && p < pattern.size()) {
+      bool last_byte = p + 1 == pattern.size();
+      if (pattern[p] == '>' && last_byte) return true;
+      if (pattern[p] == '*' && (last_byte || pattern[p + 1] == '.')) {
+        l = std::min(literal.find('.', l), literal.size());
+        ++p;
+      }
+    }
+    if (p == pattern.size()) return l == literal.size();
+    if (l == literal.size() || pattern[p] != literal[l]) return false;
+    token_begins = pattern[p] == '.';
+    ++p;
+    ++l;
   }
-  return l.at_end();
 }
 
 bool covers(std::string_view outer, std::string_view inner) {

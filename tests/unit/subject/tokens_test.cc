@@ -144,6 +144,35 @@ TEST(Tokens, Matches) {
   for (const PairCase& c : cases) EXPECT_EQ(matches(c.a, c.b), c.expected) << c.a << " : " << c.b;
 }
 
+bool matches_by_tokens(const std::string& pattern, const std::string& literal) {
+  std::vector<std::string> want = tokens(pattern);
+  std::vector<std::string> have = tokens(literal);
+  for (size_t i = 0; i < want.size(); ++i) {
+    if (i >= have.size()) return false;
+    if (want[i] == ">" && i + 1 == want.size()) return true;
+    if (want[i] != "*" && want[i] != have[i]) return false;
+  }
+  return want.size() == have.size();
+}
+
+TEST(Tokens, MatchesWhatTheTokensSay) {
+  std::mt19937 random(3);
+  auto text = [&](const std::string& bytes) {
+    std::string made;
+    for (size_t i = random() % 9; i > 0; --i) made += bytes[random() % bytes.size()];
+    return made;
+  };
+  size_t matched = 0;
+  for (int round = 0; round < 200'000; ++round) {
+    std::string pattern = text("ab..*>");
+    std::string literal = text("aab...*>");
+    bool expected = matches_by_tokens(pattern, literal);
+    matched += expected;
+    ASSERT_EQ(matches(pattern, literal), expected) << pattern << " : " << literal;
+  }
+  EXPECT_GT(matched, 1'000u);
+}
+
 TEST(Tokens, Covers) {
   const PairCase cases[] = {
       {"a", "a", true},         {"a", "b", false},         {"*", "a", true},
