@@ -250,7 +250,7 @@ model::ApiResult<Seq> Consumer::reset(Seq seq) {
 
 void Consumer::on_stored() {
   if (pending_known_) ++pending_;
-  wake();
+  if (config_.is_push() || !pulls_.empty()) wake();
 }
 
 void Consumer::on_removed(Seq, Seq last) {

@@ -91,9 +91,10 @@ class Consumer final : public stream::Observer, public core::TurnTask {
   std::optional<Next> next_to_redeliver();
   std::optional<Next> next_fresh();
   [[nodiscard]] uint64_t pending();
-  void deliver(const Next& next, std::string_view to, uint64_t pending_after);
+  void deliver(const Next& next, std::string_view to, std::string_view ack_subject);
   void made(const Next& next);
-  std::string_view ack_subject(const Next& next, uint64_t pending_after);
+  // Where to acknowledge; valid until the next call.
+  std::string_view make_ack_subject(const Next& next, uint64_t pending_after);
   int64_t pace(const Next& next, size_t bytes);
   void exceeded(const storage::PendingAck& entry);
   [[nodiscard]] bool ack_window_full() const;
@@ -101,6 +102,9 @@ class Consumer final : public stream::Observer, public core::TurnTask {
   // consumer_acks.cc
   void on_ack(const core::Message& message);
   void acknowledge(Seq seq, uint64_t consumer_seq);
+  bool acknowledge_through(Seq seq);
+  bool acknowledge_one(Seq seq);
+  void let_go(Seq seq);
   void negative(Seq seq, uint64_t consumer_seq, uint64_t deliveries, std::string_view argument);
   void terminate(Seq seq, uint64_t consumer_seq, uint64_t deliveries, std::string_view reason);
   void answer_ack(std::string_view reply);
@@ -117,7 +121,7 @@ class Consumer final : public stream::Observer, public core::TurnTask {
   void add_pull(std::string_view reply, std::string_view body);
   bool refuse_pull(std::string_view reply, const model::PullRequest& request);
   bool refuse_no_wait(std::string_view reply, const model::PullRequest& request);
-  bool deliver_to_pull(const Next& next, size_t bytes, uint64_t pending_after);
+  bool deliver_to_pull(const Next& next, size_t bytes, std::string_view ack_subject);
   void finish_pull(Pull& pull, size_t bytes);
   // Drops requests that have expired or that nobody listens for; at the end of the stream also
   // those that do not wait.
@@ -171,7 +175,10 @@ class Consumer final : public stream::Observer, public core::TurnTask {
   int64_t replayed_time_ = 0, replayed_at_ = 0;
   Seq replay_until_ = 0;
 
-  std::string scratch_;
+  std::string ack_subject_;  // the latest, and room for longer ones
+  int64_t last_push_ = 0;
+  // While run() delivers, the time when it began: clocks cost more than a delivery's own work.
+  int64_t run_now_ = 0, run_steady_now_ = 0;
   std::unique_ptr<Alarm> ack_alarm_, pull_alarm_, heartbeat_alarm_, pause_alarm_, inactive_alarm_,
       later_alarm_;
 };

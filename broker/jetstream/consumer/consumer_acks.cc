@@ -72,25 +72,36 @@ void Consumer::acknowledge(Seq seq, uint64_t consumer_seq) {
   // What was never delivered cannot be acknowledged.
   if (consumer_seq > store_->state().delivered().consumer) return;
   bool was_full = ack_window_full();
-  std::vector<Seq> done;
-  if (config_.ack_policy == AckPolicy::kAll) {
-    store_->state().each_pending([&](const storage::PendingAck& entry) {
-      if (entry.stream_seq > seq) return false;
-      done.push_back(entry.stream_seq);
-      return true;
-    });
-    if (!done.empty()) store_->acknowledge_through(seq);
-  } else if (store_->acknowledge(seq)) {
-    done.push_back(seq);
-  }
-  for (Seq one : done) {
-    redelivering_.erase(one);
-    if (stream_.config().retention != model::Retention::kLimits) stream_.acknowledged(*this, one);
-  }
-  if (done.empty()) return;
+  bool any =
+      config_.ack_policy == AckPolicy::kAll ? acknowledge_through(seq) : acknowledge_one(seq);
+  if (!any) return;
   last_ack_ = environment_.now();
-  last_pull_ = environment_.steady_now();
+  if (config_.inactive_threshold > 0) last_pull_ = environment_.steady_now();
   if (was_full) wake();
+}
+
+bool Consumer::acknowledge_through(Seq seq) {
+  std::vector<Seq> done;
+  store_->state().each_pending([&](const storage::PendingAck& entry) {
+    if (entry.stream_seq > seq) return false;
+    done.push_back(entry.stream_seq);
+    return true;
+  });
+  if (done.empty()) return false;
+  store_->acknowledge_through(seq);
+  for (Seq one : done) let_go(one);
+  return true;
+}
+
+bool Consumer::acknowledge_one(Seq seq) {
+  if (!store_->acknowledge(seq)) return false;
+  let_go(seq);
+  return true;
+}
+
+void Consumer::let_go(Seq seq) {
+  if (!redelivering_.empty()) redelivering_.erase(seq);
+  if (stream_.config().retention != model::Retention::kLimits) stream_.acknowledged(*this, seq);
 }
 
 void Consumer::answer_ack(std::string_view reply) {

@@ -1,6 +1,8 @@
 // Delivering: which message is next, to whom, and what is noted about it.
 #include <fmt/format.h>
 
+#include <charconv>
+
 #include "broker/jetstream/consumer/consumer.h"
 
 namespace natrix::jetstream::consumer {
@@ -22,6 +24,8 @@ void Consumer::run() {
   if (closed_) return;
   if (later_alarm_ && later_alarm_->is_set()) return;
   Step step = Step::kDelivered;
+  run_now_ = environment_.now();
+  run_steady_now_ = environment_.steady_now();
   for (int i = 0; i < kAtOnce && step == Step::kDelivered; ++i) step = deliver_one();
   if (closed_) return;
   if (step == Step::kDelivered) wake();
@@ -48,20 +52,20 @@ Consumer::Step Consumer::deliver_one() {
   if (!next) return Step::kNothing;
   uint64_t behind = pending();
   if (next->deliveries == 1 && behind > 0) --behind;
-  size_t bytes = next->message.subject.size() + ack_subject(*next, behind).size() +
-                 next->message.headers.size() +
+  std::string_view ack_subject = make_ack_subject(*next, behind);
+  size_t bytes = next->message.subject.size() + ack_subject.size() + next->message.headers.size() +
                  (config_.headers_only ? 0 : next->message.payload.size());
   if (int64_t delay = pace(*next, bytes); delay > 0) {
     arm(later_alarm_, &Consumer::wake, delay);
     return Step::kLater;
   }
   if (!config_.is_push()) {
-    return deliver_to_pull(*next, bytes, behind) ? Step::kDelivered : Step::kBlocked;
+    return deliver_to_pull(*next, bytes, ack_subject) ? Step::kDelivered : Step::kBlocked;
   }
-  deliver(*next, config_.deliver_subject, behind);
+  deliver(*next, config_.deliver_subject, ack_subject);
   made(*next);
   if (window_ > 0) sent_bytes(bytes);
-  arm_heartbeat();
+  last_push_ = run_steady_now_;
   return later_alarm_ && later_alarm_->is_set() ? Step::kLater : Step::kDelivered;
 }
 
@@ -126,19 +130,32 @@ uint64_t Consumer::pending() {
   return pending_ + last_messages_.size();
 }
 
-std::string_view Consumer::ack_subject(const Next& next, uint64_t pending_after) {
+std::string_view Consumer::make_ack_subject(const Next& next, uint64_t pending_after) {
+  constexpr size_t kLongestNumber = 20;
   uint64_t consumer_seq = store_->state().delivered().consumer + 1;
-  scratch_.clear();
-  fmt::format_to(std::back_inserter(scratch_), "{}{}.{}.{}.{}.{}", ack_prefix_, next.deliveries,
-                 next.message.seq, consumer_seq, next.message.time, pending_after);
-  return scratch_;
+  if (ack_subject_.empty()) {
+    ack_subject_ = ack_prefix_;
+    ack_subject_.resize(ack_prefix_.size() + 5 * (kLongestNumber + 1));
+  }
+  char* at = ack_subject_.data() + ack_prefix_.size();
+  auto put = [&at](auto number) { at = std::to_chars(at, at + kLongestNumber, number).ptr; };
+  put(next.deliveries);
+  for (uint64_t number : {next.message.seq, consumer_seq}) {
+    *at++ = '.';
+    put(number);
+  }
+  *at++ = '.';
+  put(next.message.time);
+  *at++ = '.';
+  put(pending_after);
+  return {ack_subject_.data(), static_cast<size_t>(at - ack_subject_.data())};
 }
 
-void Consumer::deliver(const Next& next, std::string_view to, uint64_t pending_after) {
+void Consumer::deliver(const Next& next, std::string_view to, std::string_view ack_subject) {
   const storage::StoredMessage& message = next.message;
   Outgoing out{.to = to,
                .subject = message.subject,
-               .reply = ack_subject(next, pending_after),
+               .reply = ack_subject,
                .headers = message.headers,
                .payload = message.payload};
   std::string headers;
@@ -155,7 +172,6 @@ void Consumer::deliver(const Next& next, std::string_view to, uint64_t pending_a
 // Notes that the message has been handed out.
 void Consumer::made(const Next& next) {
   Seq seq = next.message.seq;
-  int64_t now = environment_.now();
   bool ack_needed = config_.ack_policy != AckPolicy::kNone;
   if (next.deliveries > 1) {
     redeliver_.pop_front();
@@ -167,8 +183,8 @@ void Consumer::made(const Next& next) {
     if (pending_known_ && pending_ > 0) --pending_;
   }
   uint64_t consumer_seq = store_->state().delivered().consumer + 1;
-  store_->deliver({consumer_seq, seq}, next.deliveries, now, ack_needed);
-  last_active_ = now;
+  store_->deliver({consumer_seq, seq}, next.deliveries, run_now_, ack_needed);
+  last_active_ = run_now_;
   if (ack_needed) {
     if (!ack_alarm_ || !ack_alarm_->is_set()) arm_ack_wait(ack_wait(next.deliveries));
   } else {
@@ -179,9 +195,10 @@ void Consumer::made(const Next& next) {
 // How long the delivery has to wait for the rate limit or for the time the message was published
 // at, in the replay of what was there in the beginning.
 int64_t Consumer::pace(const Next& next, size_t bytes) {
+  bool replays = config_.replay_policy == model::ReplayPolicy::kOriginal;
+  if (!replays && config_.rate_limit_bps == 0) return 0;
   int64_t now = environment_.steady_now();
-  if (config_.replay_policy == model::ReplayPolicy::kOriginal && next.deliveries == 1 &&
-      next.message.seq <= replay_until_) {
+  if (replays && next.deliveries == 1 && next.message.seq <= replay_until_) {
     if (replayed_time_ != 0) {
       int64_t due = replayed_at_ + (next.message.time - replayed_time_);
       if (due - now > kMillisecond) return due - now;

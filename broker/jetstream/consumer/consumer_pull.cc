@@ -101,11 +101,10 @@ bool Consumer::refuse_no_wait(std::string_view reply, const model::PullRequest& 
   return false;
 }
 
-bool Consumer::deliver_to_pull(const Next& next, size_t bytes, uint64_t pending_after) {
-  int64_t now = environment_.steady_now();
+bool Consumer::deliver_to_pull(const Next& next, size_t bytes, std::string_view ack_subject) {
   while (!pulls_.empty()) {
     Pull& pull = pulls_.front();
-    if (pull.expires != 0 && now >= pull.expires) {
+    if (pull.expires != 0 && run_steady_now_ >= pull.expires) {
       send_pull_status(pull, "408 Request Timeout");
       pulls_.pop();
       continue;
@@ -119,7 +118,7 @@ bool Consumer::deliver_to_pull(const Next& next, size_t bytes, uint64_t pending_
       pulls_.pop();
       continue;
     }
-    deliver(next, pull.reply, pending_after);
+    deliver(next, pull.reply, ack_subject);
     made(next);
     finish_pull(pull, bytes);
     return true;
@@ -135,7 +134,7 @@ void Consumer::finish_pull(Pull& pull, size_t bytes) {
     pull.bytes -= static_cast<int64_t>(bytes);
     if (pull.bytes <= 0) pull.left = 0;
   }
-  last_pull_ = environment_.steady_now();
+  last_pull_ = run_steady_now_;
   if (pull.heartbeat > 0) pull.next_heartbeat = last_pull_ + pull.heartbeat;
   if (pull.left > 0) return pulls_.rotate();
   if (pull.limits_bytes && pull.bytes > 0) send_pull_status(pull, "409 Batch Completed");

@@ -67,7 +67,10 @@ void Consumer::arm_heartbeat() {
   arm(heartbeat_alarm_, &Consumer::on_heartbeat, config_.heartbeat);
 }
 
+// Set once and not with every delivery: only what is left of the silence is waited for anew.
 void Consumer::on_heartbeat() {
+  int64_t left = last_push_ + config_.heartbeat - environment_.steady_now();
+  if (last_push_ != 0 && left > 0) return arm(heartbeat_alarm_, &Consumer::on_heartbeat, left);
   if (active_) send_heartbeat(config_.deliver_subject);
   arm_heartbeat();
 }
