@@ -188,7 +188,10 @@ void Stream::enforce_all() {
       if (state.messages > most) over.emplace_back(subject);
       return true;
     });
-    for (const std::string& subject : over) enforce_subject(subject);
+    for (const std::string& subject : over) {
+      auto unsynced = unsynced_subjects_.find(subject);
+      enforce_subject(subject, unsynced == unsynced_subjects_.end() ? 0 : unsynced->second);
+    }
   }
   enforce_limits();
   arm_age();
@@ -271,7 +274,9 @@ void Stream::acknowledged(const Observer& observer, Seq seq) {
     });
     if (needed) return;
   }
-  if (remove(seq)) report_usage();
+  bool gone = remove(seq);
+  // On disk the removal is a write of its own, whose on_synced() reports.
+  if (gone && config_.storage == model::StorageType::kMemory) report_usage();
 }
 
 void Stream::drop_unneeded() {

@@ -117,7 +117,8 @@ class Stream final : public storage::StreamListener {
     bool duplicate = false;
     uint32_t bytes = 0;
     uint32_t subject_size = 0;
-    std::string text;  // subject, then reply
+    uint32_t* unsynced = nullptr;  // entry of unsynced_subjects_, if the subject has a limit
+    std::string text;              // subject, then reply
     std::unique_ptr<Extra> extra;
     [[nodiscard]] std::string_view subject() const {
       return std::string_view(text).substr(0, subject_size);
@@ -183,12 +184,13 @@ class Stream final : public storage::StreamListener {
   void wait(Waiting waiting);
   void no_longer_waits(const Waiting& waiting);
   void complete_ready();
-  void complete(const Waiting& waiting);
+  void complete(const Waiting& waiting, uint32_t unsynced_on_subject);
   void republish(const Waiting& waiting);
 
   // stream_limits.cc
   void roll_up(const Waiting& waiting);
-  void enforce_subject(std::string_view subject);
+  // `unsynced` of the subject's messages must not displace others yet.
+  void enforce_subject(std::string_view subject, uint32_t unsynced);
   void enforce_limits();
   bool remove(Seq seq, storage::Erase erase = storage::Erase::kForget);
   void removed(Seq first, Seq last);
@@ -228,7 +230,12 @@ class Stream final : public storage::StreamListener {
   std::deque<Waiting> waiting_;
   size_t waiting_bytes_ = 0;
   uint64_t unsynced_messages_ = 0, unsynced_bytes_ = 0;
-  std::unordered_map<std::string, uint32_t> unsynced_subjects_;
+  // How many of waiting_ have the subject; some entries may be zero.
+  struct TextHash {
+    using is_transparent = void;
+    size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
+  };
+  std::unordered_map<std::string, uint32_t, TextHash, std::equal_to<>> unsynced_subjects_;
   std::deque<std::pair<Ticket, Synced>> syncing_;
 
   uint64_t removals_ = 0;

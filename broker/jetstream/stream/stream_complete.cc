@@ -2,6 +2,8 @@
 // republishing.
 #include <fmt/format.h>
 
+#include <charconv>
+
 #include "broker/jetstream/model/codec.h"
 #include "broker/jetstream/stream/stream.h"
 
@@ -11,8 +13,14 @@ using model::Err;
 
 void Stream::answer(std::string_view reply, Seq seq, std::string_view tail) {
   if (reply.empty()) return;
+  constexpr size_t kLongestNumber = 20;
+  char number[kLongestNumber];
   fmt::basic_memory_buffer<char, 512> text;
-  fmt::format_to(fmt::appender(text), "{}{}{}{}}}", ack_start_, seq, ack_end_, tail);
+  text.append(ack_start_);
+  text.append(number, std::to_chars(number, number + kLongestNumber, seq).ptr);
+  text.append(ack_end_);
+  text.append(tail);
+  text.push_back('}');
   environment_.publish({.to = reply, .payload = {text.data(), text.size()}});
 }
 
@@ -29,26 +37,36 @@ void Stream::answer_error(std::string_view reply, const model::ApiError& error) 
 }
 
 void Stream::wait(Waiting waiting) {
-  if (waiting_.empty() && waiting.ticket <= store_->synced()) return complete(waiting);
+  if (waiting_.empty() && waiting.ticket <= store_->synced()) {
+    complete(waiting, 0);
+    return report_usage();
+  }
   if (waiting.stored) {
     ++unsynced_messages_;
     unsynced_bytes_ += waiting.bytes;
     if (config_.max_msgs_per_subject > 0) {
-      ++unsynced_subjects_[std::string(waiting.subject())];
+      auto entry = unsynced_subjects_.find(waiting.subject());
+      if (entry == unsynced_subjects_.end()) {
+        entry = unsynced_subjects_.emplace(waiting.subject(), 0).first;
+      }
+      waiting.unsynced = &entry->second;
+      ++entry->second;
     }
   }
   waiting_bytes_ += waiting.bytes + waiting.text.size();
   waiting_.push_back(std::move(waiting));
-  complete_ready();
+  if (waiting_.front().ticket <= store_->synced()) complete_ready();
 }
 
 void Stream::complete_ready() {
   while (!waiting_.empty() && waiting_.front().ticket <= store_->synced()) {
     Waiting done = std::move(waiting_.front());
     waiting_.pop_front();
+    uint32_t unsynced = done.unsynced == nullptr ? 0 : *done.unsynced - 1;
     no_longer_waits(done);
-    complete(done);
+    complete(done, unsynced);
   }
+  report_usage();
 }
 
 void Stream::no_longer_waits(const Waiting& waiting) {
@@ -56,12 +74,14 @@ void Stream::no_longer_waits(const Waiting& waiting) {
   if (!waiting.stored) return;
   --unsynced_messages_;
   unsynced_bytes_ -= waiting.bytes;
-  if (unsynced_subjects_.empty()) return;
-  auto found = unsynced_subjects_.find(std::string(waiting.subject()));
-  if (found != unsynced_subjects_.end() && --found->second == 0) unsynced_subjects_.erase(found);
+  if (waiting.unsynced == nullptr || --*waiting.unsynced > 0) return;
+  // Some entries without a message cost less than making them again for the next one.
+  constexpr size_t kKept = 8192;
+  if (unsynced_subjects_.size() <= kKept) return;
+  unsynced_subjects_.erase(unsynced_subjects_.find(waiting.subject()));
 }
 
-void Stream::complete(const Waiting& waiting) {
+void Stream::complete(const Waiting& waiting, uint32_t unsynced_on_subject) {
   std::string_view tail = waiting.extra       ? std::string_view(waiting.extra->ack_tail)
                           : waiting.duplicate ? std::string_view(",\"duplicate\": true")
                                               : std::string_view{};
@@ -71,13 +91,12 @@ void Stream::complete(const Waiting& waiting) {
     return;
   }
   if (waiting.rollup != Rollup::kNone) roll_up(waiting);
-  if (config_.max_msgs_per_subject > 0) enforce_subject(waiting.subject());
+  if (config_.max_msgs_per_subject > 0) enforce_subject(waiting.subject(), unsynced_on_subject);
   enforce_limits();
   answer(waiting.reply(), waiting.seq, tail);
   observers_.for_each_match(waiting.subject(), [](Observer& observer) { observer.on_stored(); });
   if (republish_) republish(waiting);
   if (waiting.extra || !schedules_.empty()) note_schedules(waiting);
-  report_usage();
 }
 
 void Stream::republish(const Waiting& waiting) {

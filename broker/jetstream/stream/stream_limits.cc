@@ -51,19 +51,12 @@ void Stream::roll_up(const Waiting& waiting) {
 
 // Called for every message that has been synced: what came before it has been trimmed already, so
 // that at most as many go as have come.
-void Stream::enforce_subject(std::string_view subject) {
+void Stream::enforce_subject(std::string_view subject, uint32_t unsynced) {
   auto most = static_cast<uint64_t>(config_.max_msgs_per_subject);
   storage::SubjectState state = store_->subject(subject);
-  uint64_t unsynced = 0;
-  if (!unsynced_subjects_.empty()) {
-    auto found = unsynced_subjects_.find(std::string(subject));
-    if (found != unsynced_subjects_.end()) unsynced = found->second;
-  }
-  uint64_t synced = state.messages - std::min(state.messages, unsynced);
-  while (synced > most) {
-    if (!remove(state.first_seq)) return;
-    state = store_->subject(subject);
-    --synced;
+  uint64_t synced = state.messages - std::min<uint64_t>(state.messages, unsynced);
+  while (synced > most && remove(state.first_seq)) {
+    if (--synced > most) state = store_->subject(subject);
   }
 }
 
