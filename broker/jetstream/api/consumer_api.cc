@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "broker/jetstream/api/jetstream.h"
+#include "broker/jetstream/model/consumer_rules.h"
 
 namespace natrix::jetstream::api {
 
@@ -205,11 +206,22 @@ void JetStream::consumer_reset(Request& request) {
   });
 }
 
-// There are no priority groups yet, hence no client that could be unpinned.
 void JetStream::consumer_unpin(Request& request) {
-  on_consumer(request, [this](HostedStream& hosted, Consumer&, const Request& asked) {
-    reply(hosted.environment(), shared_, asked,
-          Response(asked.kind).error(model::api_error(Err::kInvalidPriorityGroup)));
+  model::UnpinRequest body;
+  if (!parse(request, body)) return;
+  if (body.group.empty()) {
+    return fail(request, model::api_error(Err::kInvalidJson, "consumer group not specified"));
+  }
+  if (!model::is_valid_group(body.group)) {
+    return fail(request, model::api_error(Err::kInvalidGroupName));
+  }
+  on_consumer(request, [this, group = body.group](HostedStream& hosted, Consumer& one,
+                                                  const Request& asked) {
+    Response response(asked.kind);
+    if (!one.unpin_by_request(group)) {
+      response.error(model::api_error(Err::kInvalidPriorityGroup));
+    }
+    reply(hosted.environment(), shared_, asked, response);
   });
 }
 

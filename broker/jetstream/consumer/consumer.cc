@@ -31,6 +31,7 @@ Consumer::Consumer(stream::Stream& stream, ConsumerHost& host, model::ConsumerCo
       created_(created),
       filter_(config_.filters()),
       pulls_(static_cast<size_t>(std::max<int64_t>(config_.max_waiting, 1))) {
+  pulls_.set_prioritized(config_.priority_policy == model::PriorityPolicy::kPrioritized);
   ack_prefix_ = fmt::format("$JS.ACK.{}.{}.", stream.config().name, config_.name);
   if (!config_.is_durable() && config_.inactive_threshold <= 0) {
     config_.inactive_threshold = kInactiveDefault;
@@ -84,7 +85,7 @@ void Consumer::close(End end) {
     return false;
   });
   for (auto* alarm : {&ack_alarm_, &pull_alarm_, &heartbeat_alarm_, &pause_alarm_, &inactive_alarm_,
-                      &later_alarm_}) {
+                      &later_alarm_, &pin_alarm_}) {
     if (*alarm) (*alarm)->clear();
   }
 }
@@ -171,6 +172,9 @@ model::ConsumerInfo Consumer::info() {
   int64_t now = environment_.now();
   if (info.paused) info.pause_remaining = config_.pause_until->nanos - now;
   info.timestamp = {now};
+  if (!config_.priority_groups.empty()) {
+    info.priority_groups.push_back({config_.priority_groups.front(), pin_id_, pinned_at_});
+  }
   return info;
 }
 
@@ -183,6 +187,8 @@ void Consumer::update(model::ConsumerConfig config) {
   bool other_target = config.deliver_subject != config_.deliver_subject ||
                       config.deliver_group != config_.deliver_group;
   config_ = std::move(config);
+  pulls_.set_prioritized(config_.priority_policy == model::PriorityPolicy::kPrioritized);
+  if (config_.priority_policy != model::PriorityPolicy::kPinnedClient) unpin();
   if (other_filter) {
     stream_.detach(*this);
     filter_ = storage::Filter(config_.filters());

@@ -50,6 +50,8 @@ class Consumer final : public stream::Observer, public core::TurnTask {
   int64_t pause(model::Time until);
   // Starts again behind the acknowledgement floor (0) or at a sequence. Returns where.
   model::ApiResult<Seq> reset(Seq seq);
+  // Lets go of the client that is pinned, so that another one can be. False: no such group.
+  bool unpin_by_request(std::string_view group);
   // Somebody listens to the deliver subject.
   [[nodiscard]] bool bound();
   // Asks the environment again; called when interest in the account changed.
@@ -120,8 +122,10 @@ class Consumer final : public stream::Observer, public core::TurnTask {
   void on_pull(const core::Message& message);
   void add_pull(std::string_view reply, std::string_view body);
   bool refuse_pull(std::string_view reply, const model::PullRequest& request);
+  bool refuse_group(std::string_view reply, const model::PullRequest& request);
   bool refuse_no_wait(std::string_view reply, const model::PullRequest& request);
-  bool deliver_to_pull(const Next& next, size_t bytes, std::string_view ack_subject);
+  bool deliver_to_pull(const Next& next, size_t bytes, uint64_t pending_after,
+                       std::string_view ack_subject);
   void finish_pull(Pull& pull, size_t bytes);
   // Drops requests that have expired or that nobody listens for; at the end of the stream also
   // those that do not wait.
@@ -129,6 +133,18 @@ class Consumer final : public stream::Observer, public core::TurnTask {
   void on_pull_due();
   void send_status(std::string_view to, std::string_view status);
   void send_pull_status(const Pull& pull, std::string_view status);
+
+  // consumer_groups.cc
+  // Whether a request may be served now. kDrop: it has been told why it ends.
+  enum class Turn : uint8_t { kServe, kPassOver, kDrop };
+  Turn turn_of(Pull& pull, uint64_t pending_after);
+  Turn turn_of_pinned(Pull& pull);
+  void pin(Pull& pull);
+  void unpin();
+  void renew_pin();
+  void on_pin_timeout();
+  void advise_pin(std::string_view what, std::string_view type, std::string_view field,
+                  std::string_view value);
 
   // consumer_push.cc
   void set_active(bool active);
@@ -164,6 +180,8 @@ class Consumer final : public stream::Observer, public core::TurnTask {
 
   PullQueue pulls_;
   int64_t last_pull_ = 0;
+  std::string pin_id_;  // of the client that alone gets messages; empty: nobody
+  model::Time pinned_at_;
 
   bool active_ = true;
   uint64_t window_ = 0;  // bytes that may be under way, 0: no flow control
@@ -180,7 +198,7 @@ class Consumer final : public stream::Observer, public core::TurnTask {
   // While run() delivers, the time when it began: clocks cost more than a delivery's own work.
   int64_t run_now_ = 0, run_steady_now_ = 0;
   std::unique_ptr<Alarm> ack_alarm_, pull_alarm_, heartbeat_alarm_, pause_alarm_, inactive_alarm_,
-      later_alarm_;
+      later_alarm_, pin_alarm_;
 };
 
 }  // namespace natrix::jetstream::consumer

@@ -60,7 +60,7 @@ Consumer::Step Consumer::deliver_one() {
     return Step::kLater;
   }
   if (!config_.is_push()) {
-    return deliver_to_pull(*next, bytes, ack_subject) ? Step::kDelivered : Step::kBlocked;
+    return deliver_to_pull(*next, bytes, behind, ack_subject) ? Step::kDelivered : Step::kBlocked;
   }
   deliver(*next, config_.deliver_subject, ack_subject);
   made(*next);
@@ -164,6 +164,11 @@ void Consumer::deliver(const Next& next, std::string_view to, std::string_view a
     stream::add_header(headers, "Nats-Msg-Size", std::to_string(message.payload.size()));
     out.headers = headers;
     out.payload = {};
+  }
+  if (!pin_id_.empty()) {
+    if (headers.empty()) headers = message.headers;
+    stream::add_header(headers, "Nats-Pin-Id", pin_id_);
+    out.headers = headers;
   }
   Environment::Sent sent = environment_.publish(out);
   if (sent.congested) arm(later_alarm_, &Consumer::wake, kCongestionPause);

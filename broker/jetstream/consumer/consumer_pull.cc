@@ -41,7 +41,7 @@ void Consumer::add_pull(std::string_view reply, std::string_view body) {
     return send_status(reply, fmt::format("400 Bad Request - {}", parsed.error().message));
   }
   model::PullRequest& request = *parsed;
-  if (refuse_pull(reply, request)) return;
+  if (refuse_pull(reply, request) || refuse_group(reply, request)) return;
   if (pulls_.full()) review_pulls(false);
   if (request.no_wait && refuse_no_wait(reply, request)) return;
   if (pulls_.full()) {
@@ -59,6 +59,11 @@ void Consumer::add_pull(std::string_view reply, std::string_view body) {
   if (request.expires > 0) pull.expires = now + request.expires;
   pull.heartbeat = std::max<int64_t>(request.heartbeat, 0);
   if (pull.heartbeat > 0) pull.next_heartbeat = now + pull.heartbeat;
+  pull.group = std::move(request.group);
+  pull.pin_id = std::move(request.pin_id);
+  pull.min_pending = request.min_pending;
+  pull.min_ack_pending = request.min_ack_pending;
+  if (!request.plain) pull.priority = static_cast<int>(request.priority);
   pulls_.add(std::move(pull));
   wake();
 }
@@ -72,12 +77,6 @@ bool Consumer::refuse_pull(std::string_view reply, const model::PullRequest& req
                          format_duration(std::chrono::nanoseconds(config_.max_expires)));
   } else if (config_.max_bytes > 0 && request.max_bytes > config_.max_bytes) {
     status = fmt::format("409 Exceeded MaxRequestMaxBytes of {}", config_.max_bytes);
-  } else if (request.min_pending != 0 || request.min_ack_pending != 0) {
-    status = "400 Bad Request - Not a Overflow Priority consumer";
-  } else if (!request.pin_id.empty()) {
-    status = "400 Bad Request - Not a Pinned Client Priority consumer";
-  } else if (request.priority < 0 || request.priority > 9) {
-    status = "400 Bad Request - Priority must be between 0 and 9";
   } else {
     return false;
   }
@@ -101,15 +100,30 @@ bool Consumer::refuse_no_wait(std::string_view reply, const model::PullRequest& 
   return false;
 }
 
-bool Consumer::deliver_to_pull(const Next& next, size_t bytes, std::string_view ack_subject) {
-  while (!pulls_.empty()) {
+bool Consumer::deliver_to_pull(const Next& next, size_t bytes, uint64_t pending_after,
+                               std::string_view ack_subject) {
+  size_t passed_over = 0;
+  while (passed_over < pulls_.size()) {
     Pull& pull = pulls_.front();
     if (pull.expires != 0 && run_steady_now_ >= pull.expires) {
       send_pull_status(pull, "408 Request Timeout");
       pulls_.pop();
       continue;
     }
-    if (pull.limits_bytes && static_cast<int64_t>(bytes) > pull.bytes) {
+    bool was_pinned = !pin_id_.empty();
+    Turn turn = turn_of(pull, pending_after);
+    if (turn == Turn::kPassOver) {
+      ++passed_over;
+      pulls_.pass_over();
+      continue;
+    }
+    if (turn == Turn::kDrop) {
+      pulls_.pop();
+      continue;
+    }
+    bool fits = !pull.limits_bytes || static_cast<int64_t>(bytes) <= pull.bytes;
+    if (!was_pinned && (!fits || !environment_.has_interest(pull.reply, {}))) unpin();
+    if (!fits) {
       send_pull_status(pull, "409 Message Size Exceeds MaxBytes");
       pulls_.pop();
       continue;

@@ -20,6 +20,7 @@ Result<model::PullRequest> parse_pull_request(std::string_view body) {
   body = trim(body);
   model::PullRequest request;
   request.batch = 1;
+  request.plain = true;
   if (body.empty()) return request;
   if (body[0] != '{') {
     int64_t batch = 0;
@@ -28,6 +29,7 @@ Result<model::PullRequest> parse_pull_request(std::string_view body) {
     return request;
   }
   request.batch = 0;
+  request.plain = false;
   if (auto read = model::from_text(body, request, model::Strictness::kLenient); !read) {
     return fail(read.error().description);
   }

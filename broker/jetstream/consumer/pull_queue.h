@@ -2,6 +2,7 @@
 // are of a clock that is never set back.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <string>
@@ -26,21 +27,40 @@ struct Pull {
   uint64_t delivered = 0;
   bool no_wait = false;
   bool limits_bytes = false;
+  // Priority groups: what the request says of itself.
+  std::string group;
+  std::string pin_id;
+  int64_t min_pending = 0, min_ack_pending = 0;
+  int priority = kLowestPriority;
+  static constexpr int kLowestPriority = 10;  // behind 0 to 9: none was given
 };
 
 class PullQueue {
  public:
   explicit PullQueue(size_t most) : most_(most) {}
 
+  // Lower priorities are served first, equal ones in turn; else all in turn.
+  void set_prioritized(bool prioritized) { prioritized_ = prioritized; }
+
   [[nodiscard]] bool empty() const { return pulls_.empty(); }
   [[nodiscard]] bool full() const { return pulls_.size() >= most_; }
   [[nodiscard]] size_t size() const { return pulls_.size(); }
   [[nodiscard]] Pull& front() { return pulls_.front(); }
-  void add(Pull pull) { pulls_.push_back(std::move(pull)); }
+  void add(Pull pull) {
+    auto behind = [&pull](const Pull& other) { return other.priority > pull.priority; };
+    auto at = prioritized_ ? std::find_if(pulls_.begin(), pulls_.end(), behind) : pulls_.end();
+    pulls_.insert(at, std::move(pull));
+  }
   void pop() { pulls_.pop_front(); }
-  // The front goes to the end: requests are served in turn.
+  // The front goes behind all others, or all others of its priority: requests are served in turn.
   void rotate() {
     if (pulls_.size() < 2) return;
+    Pull front = std::move(pulls_.front());
+    pulls_.pop_front();
+    add(std::move(front));
+  }
+  // The front goes to the very end, whatever its priority: it may not be served now.
+  void pass_over() {
     pulls_.push_back(std::move(pulls_.front()));
     pulls_.pop_front();
   }
@@ -58,6 +78,7 @@ class PullQueue {
 
  private:
   size_t most_;
+  bool prioritized_ = false;
   std::deque<Pull> pulls_;
 };
 

@@ -47,6 +47,7 @@ NATRIX_FROM_TEXT(MessageDeleteRequest)
 NATRIX_FROM_TEXT(MessageGetRequest)
 NATRIX_FROM_TEXT(PauseRequest)
 NATRIX_FROM_TEXT(ResetRequest)
+NATRIX_FROM_TEXT(UnpinRequest)
 NATRIX_FROM_TEXT(PullRequest)
 #undef NATRIX_FROM_TEXT
 

@@ -26,6 +26,7 @@ ApiResult<void> from_text(std::string_view text, MessageDeleteRequest& value,
 ApiResult<void> from_text(std::string_view text, MessageGetRequest& value, Strictness strictness);
 ApiResult<void> from_text(std::string_view text, PauseRequest& value, Strictness strictness);
 ApiResult<void> from_text(std::string_view text, ResetRequest& value, Strictness strictness);
+ApiResult<void> from_text(std::string_view text, UnpinRequest& value, Strictness strictness);
 ApiResult<void> from_text(std::string_view text, PullRequest& value, Strictness strictness);
 
 std::string to_text(const StreamConfig& value);

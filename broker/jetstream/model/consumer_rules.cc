@@ -254,12 +254,17 @@ Checked check_start(const ConsumerConfig& c) {
   return {};
 }
 
+}  // namespace
+
 bool is_valid_group(const std::string& name) {
-  return name.size() <= kMaxGroupName && std::all_of(name.begin(), name.end(), [](char c) {
+  return !name.empty() && name.size() <= kMaxGroupName &&
+         std::all_of(name.begin(), name.end(), [](char c) {
            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
                   c == '/' || c == '_' || c == '=' || c == '-';
          });
 }
+
+namespace {
 
 Checked check_priority(const ConsumerConfig& c) {
   if (c.priority_policy == PriorityPolicy::kNone) {
@@ -297,7 +302,6 @@ Checked check_rest(const ConsumerConfig& c) {
 // What of NATS this server cannot do yet is refused, never ignored.
 Checked check_supported(const ConsumerConfig& c) {
   const std::pair<bool, const char*> absent[] = {
-      {c.priority_policy != PriorityPolicy::kNone, "priority_policy"},
       {c.ack_policy == AckPolicy::kFlowControl, "ack_policy flow_control"},
       {c.direct, "direct"},
       {c.sourcing, "sourcing"},

@@ -26,6 +26,9 @@ void set_stored_metadata(ConsumerConfig& config);
 // Equal but for what servers add to the metadata.
 bool same_consumer(ConsumerConfig a, ConsumerConfig b);
 
+// Of a priority group; empty is not valid.
+bool is_valid_group(const std::string& name);
+
 // 0..100 from "30" or "30%".
 ApiResult<int> sample_percent(std::string_view text);
 

@@ -194,6 +194,10 @@ void fields(F& f, ResetRequest& r) {
   f("seq", r.seq, kOmitEmpty);
 }
 template <class F>
+void fields(F& f, UnpinRequest& r) {
+  f("group", r.group);
+}
+template <class F>
 void fields(F& f, PullRequest& r) {
   f("expires", r.expires, kOmitEmpty);
   f("batch", r.batch, kOmitEmpty);
@@ -236,6 +240,12 @@ void fields(F& f, SequenceInfo& s) {
   f("last_active", s.last_active, kOmitEmpty);
 }
 template <class F>
+void fields(F& f, PriorityGroupState& g) {
+  f("group", g.group);
+  f("pinned_client_id", g.pin_id, kOmitEmpty);
+  f("pinned_ts", g.pinned);
+}
+template <class F>
 void fields(F& f, ConsumerInfo& i) {
   f("stream_name", i.stream);
   f("name", i.name);
@@ -251,6 +261,7 @@ void fields(F& f, ConsumerInfo& i) {
   f("paused", i.paused, kOmitEmpty);
   f("pause_remaining", i.pause_remaining, kOmitEmpty);
   f("ts", i.timestamp);
+  f("priority_groups", i.priority_groups, kOmitEmpty);
 }
 template <class F>
 void fields(F& f, AccountLimits& l) {

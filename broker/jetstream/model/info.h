@@ -40,6 +40,12 @@ struct SequenceInfo {
   std::optional<Time> last_active;
 };
 
+struct PriorityGroupState {
+  std::string group;
+  std::string pin_id;
+  Time pinned;
+};
+
 struct ConsumerInfo {
   std::string stream;
   std::string name;
@@ -55,6 +61,7 @@ struct ConsumerInfo {
   bool paused = false;
   int64_t pause_remaining = 0;
   Time timestamp;
+  std::vector<PriorityGroupState> priority_groups;
 };
 
 struct AccountLimits {

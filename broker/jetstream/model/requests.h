@@ -83,6 +83,11 @@ struct PullRequest {
   int64_t min_ack_pending = 0;
   std::string pin_id;
   int64_t priority = 0;
+  bool plain = false;  // no JSON: says nothing of groups
+};
+
+struct UnpinRequest {
+  std::string group;
 };
 
 }  // namespace natrix::jetstream::model

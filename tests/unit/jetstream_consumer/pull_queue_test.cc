@@ -38,5 +38,22 @@ TEST(PullQueue, ServesInTurn) {
   EXPECT_EQ(queue.size(), 2u);
 }
 
+TEST(PullQueue, LowPrioritiesFirst) {
+  PullQueue queue(5);
+  queue.set_prioritized(true);
+  queue.add({.reply = "a1", .priority = 1});
+  queue.add({.reply = "b1", .priority = 1});
+  queue.add({.reply = "none"});
+  queue.add({.reply = "c0", .priority = 0});
+  EXPECT_EQ(queue.front().reply, "c0");
+  queue.pop();
+  EXPECT_EQ(queue.front().reply, "a1");
+  queue.rotate();
+  EXPECT_EQ(queue.front().reply, "b1") << "in turn among equals";
+  queue.pop();
+  queue.pop();
+  EXPECT_EQ(queue.front().reply, "none");
+}
+
 }  // namespace
 }  // namespace natrix::jetstream::consumer
