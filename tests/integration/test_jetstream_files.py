@@ -179,6 +179,15 @@ def test_two_servers_do_not_share_a_store(server, tmp_path):
     assert "store_dir" in ended.stderr + ended.stdout
 
 
+@pytest.mark.parametrize("folder", ["file", "file/below"])
+def test_a_file_in_place_of_the_store(tmp_path, folder):
+    (tmp_path / "file").write_text("not a folder")
+    ended = run_to_end(["-js", "-sd", f"{tmp_path}/{folder}", "-a", "127.0.0.1", "-p", "-1"])
+    assert ended.returncode == 1
+    said = [line for line in ended.stderr.splitlines() if "[FTL]" in line]
+    assert "storage directory" in said[0]
+
+
 def test_a_store_directory_alone_does_nothing(tmp_path):
     one = Server(tmp_path, BASE_CONFIG, args=["--store_dir", str(tmp_path / "store")])
     try:

@@ -18,6 +18,18 @@ using model::Err;
 
 namespace {
 
+// Whether a file stands where the folder, or one above it, should be.
+bool file_in_the_way(const std::string& folder) {
+  std::filesystem::path made;
+  for (const std::filesystem::path& part : std::filesystem::path(folder)) {
+    made /= part;
+    std::error_code ignored;
+    if (std::filesystem::exists(made, ignored) && !std::filesystem::is_directory(made, ignored))
+      return true;
+  }
+  return false;
+}
+
 int64_t three_quarters(int64_t bytes) {
   return bytes / 4 * 3;
 }
@@ -130,6 +142,11 @@ void JetStream::run_and_wait(ShardHost& shard, const std::function<void()>& f) {
 }
 
 Result<void> JetStream::open() {
+  // In the words of nats-server: scripts look for them.
+  if (file_in_the_way(folder_)) {
+    return natrix::fail(
+        fmt::format("Can't start JetStream: storage directory is not a directory: {}", folder_));
+  }
   storage::StoreOptions options;
   options.directory = folder_;
   options.sync_interval = options_.sync_interval;
@@ -140,7 +157,7 @@ Result<void> JetStream::open() {
   auto opened = storage::open_store(std::move(options));
   if (!opened) {
     return natrix::fail(
-        fmt::format("JetStream cannot use the store_dir {}: {}", folder_, opened.error().message));
+        fmt::format("Can't start JetStream: store_dir {}: {}", folder_, opened.error().message));
   }
   store_ = std::move(*opened);
   return {};

@@ -101,7 +101,8 @@ void Consumer::listen() {
         subject, {}, [this, handler](const core::Message& message) { (this->*handler)(message); }));
   };
   const std::string& stream = stream_.config().name;
-  on(ack_prefix_ + "*.*.*.*.*", &Consumer::on_ack);
+  // Where nothing is acknowledged, who does so learns that nobody listens.
+  if (config_.ack_policy != AckPolicy::kNone) on(ack_prefix_ + "*.*.*.*.*", &Consumer::on_ack);
   for (const std::string& prefix : stream_.settings().api_prefixes()) {
     on(fmt::format("{}CONSUMER.MSG.NEXT.{}.{}", prefix, stream, config_.name), &Consumer::on_pull);
   }

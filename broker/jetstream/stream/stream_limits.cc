@@ -133,12 +133,22 @@ void Stream::on_expiry() {
   arm_expiry();
 }
 
+namespace {
+
+// A marker of the server or of a key-value store: who watches has been told.
+bool is_marker(std::string_view headers) {
+  return find_header(headers, "Nats-Marker-Reason").has_value() ||
+         find_header(headers, "KV-Operation") == "PURGE";
+}
+
+}  // namespace
+
 void Stream::expire(Seq seq, std::string_view reason) {
   std::string last_of_subject;
   if (config_.subject_delete_marker_ttl > 0) {
     auto message = store_->load(seq);
-    bool marker = message && find_header(message->headers, "Nats-Marker-Reason").has_value();
-    if (message && !marker && store_->subject(message->subject).messages == 1) {
+    if (message && !is_marker(message->headers) &&
+        store_->subject(message->subject).messages == 1) {
       last_of_subject = message->subject;
     }
   }

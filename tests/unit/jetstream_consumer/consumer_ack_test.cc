@@ -23,6 +23,17 @@ class ConsumerAcks : public ::testing::Test, public ConsumerBench {
   }
 };
 
+TEST_F(ConsumerAcks, WithoutAcknowledgementsNobodyListensForThem) {
+  fill(1);
+  model::ConsumerConfig config = explicit_acks();
+  add(config);
+  Sent message = next();
+  EXPECT_EQ(env.publish({.to = message.reply}).receivers, 1u);
+  config.ack_policy = model::AckPolicy::kNone;
+  add(config);
+  EXPECT_EQ(env.publish({.to = message.reply}).receivers, 0u);
+}
+
 TEST_F(ConsumerAcks, EveryPositiveForm) {
   fill(3);
   add(explicit_acks());

@@ -141,6 +141,20 @@ TEST(Stream, TimeToLiveAndMarkers) {
   EXPECT_EQ(bench.state().last_seq, 2u);  // markers leave no markers
 }
 
+TEST(Stream, APurgedKeyLeavesNoMarkerBesidesItsOwn) {
+  model::StreamConfig config = stream_config("S", {"s.*"});
+  config.allow_msg_ttl = true;
+  config.subject_delete_marker_ttl = kSecond;
+  StreamBench bench(config);
+  bench.publish("s.purged", "", "KV-Operation: PURGE\r\nNats-Rollup: sub\r\nNats-TTL: 2s\r\n");
+  bench.publish("s.deleted", "", "KV-Operation: DEL\r\nNats-TTL: 2s\r\n");
+  bench.env.pass(2 * kSecond);
+  ASSERT_EQ(bench.state().messages, 1u);
+  auto marker = bench.stream().store().load(3);
+  ASSERT_TRUE(marker);
+  EXPECT_EQ(marker->subject, "s.deleted");
+}
+
 TEST(Stream, RollupRemovesWhatCameBefore) {
   model::StreamConfig config = stream_config("S", {"s.*"});
   config.allow_rollup = true;
