@@ -142,8 +142,8 @@ class StreamStore {
   virtual StorageResult<StoredMessage> load(Seq seq) = 0;
   // The newest message that matches, at or below `at_most`.
   virtual StorageResult<StoredMessage> load_last(const Filter& filter, Seq at_most = ~Seq{0}) = 0;
-  // The oldest message that matches, at or above `from`; what is damaged is reported and passed over.
-  // If there is none, look on from state().last_seq + 1 next time.
+  // The oldest message that matches, at or above `from`; what is damaged is reported and passed
+  // over. If there is none, look on from state().last_seq + 1 next time.
   virtual StorageResult<StoredMessage> load_next(const Filter& filter, Seq from) = 0;
   // As load_next and load_last, but only which; 0: none. Reads no message.
   virtual Seq next_seq(const Filter& filter, Seq from) = 0;
