@@ -153,6 +153,7 @@ class FaultyApi::Stream : public kube::CancelToken {
         return;
       case WatchFault::kSilent:
         silent_since_ = std::chrono::steady_clock::now();
+        patience_ = api_.silence_noticed_after();
         return;
       case WatchFault::kReorder:
         if (!late_) {
@@ -181,8 +182,7 @@ class FaultyApi::Stream : public kube::CancelToken {
 
  private:
   void hear_nothing() {
-    const auto patience = api_.silence_noticed_after();
-    if (!patience || std::chrono::steady_clock::now() - *silent_since_ < *patience) return;
+    if (!patience_ || std::chrono::steady_clock::now() - *silent_since_ < *patience_) return;
     ended_ = ApiError{Errc::kTimeout, 0, what_ + ": injected silence", {}};
   }
 
@@ -192,6 +192,7 @@ class FaultyApi::Stream : public kube::CancelToken {
   const std::shared_ptr<kube::CancelToken> outer_;
   std::optional<ApiError> ended_;
   std::optional<std::chrono::steady_clock::time_point> silent_since_;
+  std::optional<std::chrono::milliseconds> patience_;  // by the plan of that moment
   std::optional<kube::WatchEvent> late_;
 };
 
