@@ -17,8 +17,9 @@ namespace {
 
 using kube::Json;
 
-constexpr const char* kNs = "default";
+constexpr const char* kForeignNs = "default";
 constexpr int kServers = 3;
+constexpr int kClustersPerNamespace = 20;
 constexpr auto kLongestWait = std::chrono::milliseconds(200);
 
 const kube::ResourceType kClusters{model::kGroup, model::kVersion, model::kPlural, model::kKind,
@@ -26,6 +27,10 @@ const kube::ResourceType kClusters{model::kGroup, model::kVersion, model::kPlura
 
 std::string name_of(int number) {
   return fmt::format("c{:04}", number);
+}
+
+std::string ns_of(int number) {
+  return fmt::format("team-{:02}", number / kClustersPerNamespace);
 }
 
 template <class T>
@@ -45,7 +50,7 @@ Json running_pod(const Json& set, int ordinal, const std::string& revision) {
   Json pod = {{"apiVersion", "v1"}, {"kind", "Pod"}};
   pod["metadata"] = set["spec"]["template"]["metadata"];
   pod["metadata"]["name"] = fmt::format("{}-{}", name, ordinal);
-  pod["metadata"]["namespace"] = kNs;
+  pod["metadata"]["namespace"] = set["metadata"]["namespace"];
   pod["metadata"]["labels"]["controller-revision-hash"] = revision;
   pod["metadata"]["ownerReferences"] = Json::array({workload::controller_reference(set)});
   pod["spec"] = set["spec"]["template"]["spec"];
@@ -95,18 +100,23 @@ void Fleet::serve_brokers() {
 
 void Fleet::create_clusters(int count) {
   for (; clusters_ < count; ++clusters_) {
+    if (clusters_ % kClustersPerNamespace == 0) {
+      must(api_.create(kube::kNamespaces, {{"apiVersion", "v1"},
+                                           {"kind", "Namespace"},
+                                           {"metadata", {{"name", ns_of(clusters_)}}}}));
+    }
     must(api_.create(
         kClusters,
         {{"apiVersion", model::kApiVersion},
          {"kind", model::kKind},
-         {"metadata", {{"namespace", kNs}, {"name", name_of(clusters_)}}},
+         {"metadata", {{"namespace", ns_of(clusters_)}, {"name", name_of(clusters_)}}},
          {"spec", {{"replicas", kServers}, {"config", {{"monitor", {{"port", broker_port_}}}}}}}}));
   }
 }
 
 int Fleet::ready_clusters() {
   int out = 0;
-  for (const Json& cluster : must(api_.list(kClusters, {.ns = kNs})).items) {
+  for (const Json& cluster : must(api_.list(kClusters, {})).items) {
     for (const Json& condition : workload::member(cluster, {"status", "conditions"})) {
       out += condition["type"] == "Ready" && condition["status"] == "True" ? 1 : 0;
     }
@@ -117,7 +127,7 @@ int Fleet::ready_clusters() {
 Clock::time_point Fleet::change_cluster(int number) {
   static int value = 0;
   must(api_.merge_patch(
-      {kClusters, kNs, name_of(number)},
+      {kClusters, ns_of(number), name_of(number)},
       {{"spec", {{"service", {{"annotations", {{"bench", std::to_string(++value)}}}}}}}}));
   return Clock::now();
 }
@@ -125,7 +135,7 @@ Clock::time_point Fleet::change_cluster(int number) {
 void Fleet::create_foreign(int count) {
   const std::string kilobyte(1024, 'x');
   for (int i = 0; i < count; ++i) {
-    const Json metadata = {{"namespace", kNs},
+    const Json metadata = {{"namespace", kForeignNs},
                            {"name", fmt::format("foreign-{}", i)},
                            {"labels", {{"app.kubernetes.io/managed-by", "somebody"}}}};
     must(api_.create(kube::kSecrets, {{"apiVersion", "v1"},

@@ -35,7 +35,7 @@ class Fleet {
   Fleet(const Fleet&) = delete;
   Fleet& operator=(const Fleet&) = delete;
 
-  // NatsClusters c0000, c0001, ... of three servers each.
+  // NatsClusters c0000, c0001, ... of three servers each, twenty in a namespace.
   void create_clusters(int count);
   [[nodiscard]] int ready_clusters();
   // A change that the operator has to write one object for and that disturbs no server.

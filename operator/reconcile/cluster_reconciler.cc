@@ -11,6 +11,7 @@ namespace natrix::reconcile {
 namespace {
 
 constexpr std::chrono::hours kReadAllAgain{1};
+constexpr std::chrono::seconds kAskAgain{10};
 
 }  // namespace
 
@@ -29,7 +30,9 @@ ClusterReconciler::~ClusterReconciler() = default;
 
 Outcome ClusterReconciler::reconcile(const std::string& ns, const std::string& name) {
   const std::shared_ptr<Memory> memory = remember(ns, name);
-  if (still_at_rest(*memory)) return {memory->rest->next_look, std::nullopt};
+  if (still_at_rest(*memory)) {
+    return {memory->missed ? kAskAgain : memory->rest->next_look, std::nullopt};
+  }
   auto object = api_.get({kNatsClusters, ns, name});
   if (!object) {
     if (object.error().code == kube::Errc::kNotFound) {
@@ -54,6 +57,10 @@ bool ClusterReconciler::still_at_rest(Memory& memory) {
   for (auto& [name, answer] : brokers_.ask(memory.servers, options_.broker_deadline)) {
     if (answer) reports.emplace(name, std::move(*answer));
   }
+  // A node that is busy for a second is no news; the same silence once more is.
+  const bool silence = reports.size() < memory.reports.size();
+  if (silence && !memory.missed) return memory.missed = true;
+  memory.missed = false;
   memory.reported_at = now;
   if (reports == memory.reports) return true;
   memory.reports = std::move(reports);

@@ -236,6 +236,7 @@ void Pass::note_rest(std::chrono::milliseconds next) {
   rest.since = owner_.clock_.now();
   rest.next_look = next;
   memory_.rest = std::move(rest);
+  memory_.missed = false;
 }
 
 Outcome Pass::give_up() {

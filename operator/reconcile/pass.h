@@ -29,6 +29,7 @@ struct ClusterReconciler::Memory {
     std::chrono::milliseconds next_look{0};
   };
   std::optional<Rest> rest;
+  bool missed = false;  // at rest, a server did not answer the last time it was asked
 };
 
 class Pass {

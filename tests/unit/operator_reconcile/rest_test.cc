@@ -55,6 +55,21 @@ class Reads : public memory_api::FaultyApi {
   }
 };
 
+// Servers that can be too busy to answer.
+class BusyWorld : public World {
+ public:
+  bool busy = false;
+
+  std::map<std::string, Result<brokerapi::ServerReport>> ask(
+      const std::vector<brokerapi::ServerAddress>& servers,
+      std::chrono::milliseconds deadline) override {
+    if (!busy) return World::ask(servers, deadline);
+    std::map<std::string, Result<brokerapi::ServerReport>> out;
+    for (const auto& server : servers) out.emplace(server.name, fail("timed out"));
+    return out;
+  }
+};
+
 class Rest : public testing::Test {
  protected:
   void SetUp() override {
@@ -77,7 +92,7 @@ class Rest : public testing::Test {
     EXPECT_EQ(world_.condition("Ready"), "True/AllServersReady");
   }
 
-  World world_;
+  BusyWorld world_;
   Watches watches_{world_};
   Reads api_{world_.memory()};
   std::unique_ptr<ClusterReconciler> reconciler_ = world_.start(api_);
@@ -135,6 +150,21 @@ TEST_F(Rest, AServerThatSaysSomethingElseIsNoticed) {
   world_.routes.reset();
   later(std::chrono::minutes(1));
   expect_ready();
+}
+
+TEST_F(Rest, OneMissedAnswerIsNoNewsTwoAre) {
+  const uint64_t before = world_.revision();
+  world_.busy = true;
+  later();
+  EXPECT_EQ(world_.revision(), before);
+  EXPECT_LE(*outcome_.requeue_after, std::chrono::seconds(10)) << "it looks again soon";
+  world_.busy = false;
+  later(std::chrono::minutes(1));
+  EXPECT_EQ(world_.revision(), before);
+  world_.busy = true;
+  later();
+  later(std::chrono::minutes(1));
+  EXPECT_FALSE(world_.cluster()["status"]["servers"][0].contains("version"));
 }
 
 TEST_F(Rest, AWishIsNoticed) {
