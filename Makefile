@@ -32,8 +32,8 @@ test: ## everything: unit, fuzz corpus, integration, checks, sanitizers
 	@scripts/install-deps build test rootfs clients
 	@scripts/run-tests all
 
-e2e: build ## the delivered whole, as its users run it
-	@scripts/install-deps build test clients up
+e2e: build ## the delivered whole, as its users run it, here and on a real Kubernetes
+	@scripts/install-deps build test clients up kube
 	@scripts/run-tests e2e
 
 e2e-kube: build ## the operator on a real Kubernetes: kind, a context of yours, or one built here

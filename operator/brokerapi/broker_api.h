@@ -16,6 +16,13 @@ struct ServerAddress {
   int port = 0;  // monitoring port
 };
 
+// The certificate that a listener shows.
+struct ServedCertificate {
+  std::string serial;     // lower case hex; empty: no TLS, or the server does not say
+  std::string not_after;  // RFC 3339
+  friend bool operator==(const ServedCertificate&, const ServedCertificate&) = default;
+};
+
 struct ServerReport {
   std::string server_id;
   std::string server_name;
@@ -23,6 +30,11 @@ struct ServerReport {
   int routed_servers = 0;  // other servers it is connected to
   bool healthy = false;
   std::string health;  // the server's words when it is not
+  // Digest of the configuration in use, as brokerconf/reload.h computes it; empty: not told.
+  std::string config_digest;
+  bool reloads_by_itself = false;  // when its files change
+  ServedCertificate client_certificate;
+  ServedCertificate route_certificate;
   friend bool operator==(const ServerReport&, const ServerReport&) = default;
 };
 

@@ -21,6 +21,10 @@ std::string text(const Json& page, const char* name) {
   return value.size() <= kLongestText ? value : "";
 }
 
+ServedCertificate certificate(const Json& page) {
+  return {text(page, "tls_cert_serial"), text(page, "tls_cert_not_after")};
+}
+
 int distinct_routes(const Json& routez) {
   const auto routes = routez.find("routes");
   if (routes == routez.end() || !routes->is_array()) return 0;
@@ -56,6 +60,13 @@ Result<ServerReport> read_pages(const Pages& pages) {
     return fail("/varz has no server_id or version");
   }
   out.routed_servers = distinct_routes(routez);
+  out.config_digest = text(varz, "config_digest");
+  const auto interval = varz.find("natrix_reload_interval");
+  out.reloads_by_itself =
+      interval != varz.end() && interval->is_number_integer() && interval->get<int64_t>() > 0;
+  out.client_certificate = certificate(varz);
+  if (const auto cluster = varz.find("cluster"); cluster != varz.end() && cluster->is_object())
+    out.route_certificate = certificate(*cluster);
   out.healthy = pages.health_status == 200;
   if (!out.healthy) {
     out.health = fmt::format("{} ({})", health_text(pages.healthz), pages.health_status);

@@ -57,6 +57,17 @@ void set_limits(Map& out, const model::NatsConfig& nats) {
   if (nats.ping_max) set(out, "ping_max", number(*nats.ping_max));
 }
 
+Value tls_block(const model::Tls& tls, const std::string& directory) {
+  Map out;
+  set(out, "cert_file", text(directory + "/" + kCertFile));
+  set(out, "key_file", text(directory + "/" + kKeyFile));
+  if (tls.verify) {
+    set(out, "ca_file", text(directory + "/" + kAuthorityFile));
+    set(out, "verify", flag(true));
+  }
+  return {std::move(out)};
+}
+
 Map cluster_block(const Cluster& cluster) {
   const model::ClusterConfig& config = cluster.spec.config.cluster;
   Map out;
@@ -65,6 +76,7 @@ Map cluster_block(const Cluster& cluster) {
   set(out, "port", number(config.port));
   set(out, "no_advertise", flag(config.no_advertise));
   if (config.pool_size) set(out, "pool_size", number(*config.pool_size));
+  if (config.tls.enabled) set(out, "tls", tls_block(config.tls, kRouteTlsDirectory));
   set(out, "include", {Include{kClusterFile}});
   return out;
 }
@@ -76,6 +88,7 @@ std::string nats_conf(const Cluster& cluster) {
   set(out, "host", variable("LISTEN_ADDRESS"));
   set(out, "port", number(config.nats.port));
   if (config.monitor.enabled) set(out, "http_port", number(config.monitor.port));
+  if (config.nats.tls.enabled) set(out, "tls", tls_block(config.nats.tls, kClientTlsDirectory));
   set_limits(out, config.nats);
   if (!config.server_tags.empty()) {
     List tags;
@@ -89,22 +102,6 @@ std::string nats_conf(const Cluster& cluster) {
   set(out, "cluster", {cluster_block(cluster)});
   merge_into(out, config.merge);
   if (cluster.spec.auth.mode != AuthMode::kNone) set(out, "include", {Include{kAuthFile}});
-  return kHeader + to_text(out);
-}
-
-std::string cluster_conf(const Cluster& cluster, const Credentials& credentials, int servers) {
-  Map authorization;
-  set(authorization, "user", text(credentials.user));
-  set(authorization, "password", text(credentials.password));
-  Map out;
-  set(out, "authorization", {std::move(authorization)});
-  List routes;
-  for (int i = 0; i < servers; ++i) {
-    routes.push_back(text(fmt::format("nats-route://{}:{}@{}:{}", percent_encoded(credentials.user),
-                                      percent_encoded(credentials.password),
-                                      server_host(cluster, i), cluster.spec.config.cluster.port)));
-  }
-  set(out, "routes", {std::move(routes)});
   return kHeader + to_text(out);
 }
 
@@ -162,10 +159,26 @@ std::string server_host(const Cluster& cluster, int ordinal) {
                      cluster.spec.config.cluster.k8s_cluster_domain);
 }
 
-Rendered render(const Cluster& cluster, const Secrets& secrets) {
+std::string cluster_conf(const Cluster& cluster, const Credentials& credentials, int servers) {
+  Map authorization;
+  set(authorization, "user", text(credentials.user));
+  set(authorization, "password", text(credentials.password));
+  Map out;
+  set(out, "authorization", {std::move(authorization)});
+  List routes;
+  for (int i = 0; i < servers; ++i) {
+    routes.push_back(text(fmt::format("nats-route://{}:{}@{}:{}", percent_encoded(credentials.user),
+                                      percent_encoded(credentials.password),
+                                      server_host(cluster, i), cluster.spec.config.cluster.port)));
+  }
+  set(out, "routes", {std::move(routes)});
+  return kHeader + to_text(out);
+}
+
+Rendered render(const Cluster& cluster, const Secrets& secrets, int servers) {
   Rendered out;
   out.nats_conf = nats_conf(cluster);
-  out.cluster_conf = cluster_conf(cluster, secrets.routes, cluster.spec.replicas);
+  out.cluster_conf = cluster_conf(cluster, secrets.routes, servers);
   out.auth_conf = auth_conf(cluster.spec.auth, secrets);
   out.restart_digest = model::digest_of(
       model::Json::array({out.nats_conf, cluster_conf(cluster, secrets.routes, 0), out.auth_conf}));

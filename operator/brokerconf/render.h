@@ -22,6 +22,16 @@ struct Credentials {
   std::string password;
 };
 
+// What LISTEN_ADDRESS is in a pod.
+inline constexpr const char* kListenAddress = "0.0.0.0";
+
+// Where a pod finds certificate, key and authority of a listener (resource/tls.cc mounts them).
+inline constexpr const char* kClientTlsDirectory = "/etc/nats-certs/nats";
+inline constexpr const char* kRouteTlsDirectory = "/etc/nats-certs/cluster";
+inline constexpr const char* kCertFile = "tls.crt";
+inline constexpr const char* kKeyFile = "tls.key";
+inline constexpr const char* kAuthorityFile = "ca.crt";
+
 // What the Secrets named in the spec hold, read by the caller.
 struct Secrets {
   Credentials routes;
@@ -42,6 +52,14 @@ struct Rendered {
 // The address a server is reached at by the others: "nats-0.nats-headless.ns.svc.cluster.local".
 std::string server_host(const model::Cluster& cluster, int ordinal);
 
-Rendered render(const model::Cluster& cluster, const Secrets& secrets);
+// `servers` is the number of routes: more than spec.replicas while servers are still leaving.
+Rendered render(const model::Cluster& cluster, const Secrets& secrets, int servers);
+inline Rendered render(const model::Cluster& cluster, const Secrets& secrets) {
+  return render(cluster, secrets, cluster.spec.replicas);
+}
+
+// Rendered::cluster_conf for any number of servers.
+std::string cluster_conf(const model::Cluster& cluster, const Credentials& credentials,
+                         int servers);
 
 }  // namespace natrix::brokerconf

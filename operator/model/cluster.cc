@@ -55,6 +55,11 @@ Image decode_image(const Json& json) {
   return out;
 }
 
+Tls decode_tls(const Json& json) {
+  return {json["enabled"],   text(json, "secretName"), text(json, "cert"),
+          text(json, "key"), text(json, "ca"),         json.value("verify", false)};
+}
+
 NatsConfig decode_nats(const Json& json) {
   NatsConfig out;
   out.port = json["port"];
@@ -66,6 +71,7 @@ NatsConfig decode_nats(const Json& json) {
   out.write_deadline = maybe<std::string>(json, "writeDeadline");
   out.ping_interval = maybe<std::string>(json, "pingInterval");
   out.ping_max = maybe<int64_t>(json, "pingMax");
+  out.tls = decode_tls(json["tls"]);
   return out;
 }
 
@@ -78,6 +84,8 @@ ClusterConfig decode_cluster(const Json& json) {
   const Json& routes = json["routeURLs"];
   out.credentials_secret = text(child(routes, "credentialsSecretRef"), "name");
   out.k8s_cluster_domain = text(routes, "k8sClusterDomain");
+  out.tls = decode_tls(json["tls"]);
+  out.tls.verify = true;
   return out;
 }
 

@@ -34,6 +34,16 @@ struct Image {
   std::vector<std::string> pull_secrets;
 };
 
+// A certificate by reference: the Secret and what its keys are called.
+struct Tls {
+  bool enabled = false;
+  std::string secret;
+  std::string cert;
+  std::string key;
+  std::string ca;
+  bool verify = false;  // peers must present a certificate, so the authority is needed
+};
+
 // Limits are absent when the user left them to the server.
 struct NatsConfig {
   int port = 4222;
@@ -45,6 +55,7 @@ struct NatsConfig {
   std::optional<std::string> write_deadline;  // Go notation, as the server reads it
   std::optional<std::string> ping_interval;
   std::optional<int64_t> ping_max;
+  Tls tls;
 };
 
 struct ClusterConfig {
@@ -54,6 +65,7 @@ struct ClusterConfig {
   std::optional<int> pool_size;
   std::string credentials_secret;  // empty: the operator makes credentials
   std::string k8s_cluster_domain;
+  Tls tls;  // servers always verify each other
 };
 
 struct MonitorConfig {

@@ -13,6 +13,8 @@ const Schema& status_schema();
 Schema config_schema();
 Schema pod_template_schema();
 Schema container_schema();
+Schema client_tls_schema();
+Schema route_tls_schema();
 Schema storage_schema();
 Schema update_strategy_schema();
 Schema network_policy_schema();

@@ -51,7 +51,8 @@ Schema nats_schema() {
               {"writeDeadline", duration("Longest time one write to a client may take.")},
               {"pingInterval", duration("Time between pings to an idle client.")},
               {"pingMax",
-               Schema::integer("Pings without answer before a client is cut off.", 1, 100)}})
+               Schema::integer("Pings without answer before a client is cut off.", 1, 100)},
+              {"tls", client_tls_schema().by_default(Json::object())}})
       .rule({"", "maxPayload cannot be larger than maxPending (64MB unless set)",
              payload_fits_pending});
 }
@@ -85,7 +86,8 @@ Schema cluster_part_schema() {
                         "reach from outside.")
             .by_default(true)},
        {"poolSize", Schema::integer("Connections per pair of servers.", 1, 64)},
-       {"routeURLs", routes_schema().by_default(Json::object())}});
+       {"routeURLs", routes_schema().by_default(Json::object())},
+       {"tls", route_tls_schema().by_default(Json::object())}});
 }
 
 Schema lame_duck_schema() {

@@ -73,12 +73,15 @@ Schema env_schema() {
                        std::move(variable))
       .items(0, 64)
       .list_map({"name"})
-      .rule({"self.all(e, !(e.name in ['POD_NAME', 'SERVER_NAME', 'LISTEN_ADDRESS']))",
-             "POD_NAME, SERVER_NAME and LISTEN_ADDRESS belong to the operator",
+      .rule({"self.all(e, !(e.name in ['POD_NAME', 'SERVER_NAME', 'LISTEN_ADDRESS', "
+             "'NATRIX_RELOAD_INTERVAL']))",
+             "POD_NAME, SERVER_NAME, LISTEN_ADDRESS and NATRIX_RELOAD_INTERVAL belong to the "
+             "operator",
              [](const Json& env, const Json*) {
                for (const Json& variable_json : env) {
                  const Json& name = variable_json["name"];
-                 if (name == "POD_NAME" || name == "SERVER_NAME" || name == "LISTEN_ADDRESS")
+                 if (name == "POD_NAME" || name == "SERVER_NAME" || name == "LISTEN_ADDRESS" ||
+                     name == "NATRIX_RELOAD_INTERVAL")
                    return false;
                }
                return true;

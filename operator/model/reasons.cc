@@ -30,6 +30,8 @@ std::string_view name_of(ConditionType type) {
       return "RolloutBlocked";
     case ConditionType::kStorageResizing:
       return "StorageResizing";
+    case ConditionType::kCertificatesValid:
+      return "CertificatesValid";
   }
   NATRIX_ASSERT(false, "condition type without a name");
   return "";
@@ -48,6 +50,7 @@ std::string_view name_of(Reason reason) {
       "NothingPending",
       "NotBlocked",
       "NotResizing",
+      "NoCertificates",
       // on the way
       "Creating",
       "ScalingUp",
@@ -59,6 +62,8 @@ std::string_view name_of(Reason reason) {
       "Paused",
       "WaitingForPodDeletion",
       "VolumesGrowing",
+      "Reloading",
+      "Renewing",
       // for somebody to look at
       "ServersNotReady",
       "ServerFailing",
@@ -74,6 +79,9 @@ std::string_view name_of(Reason reason) {
       "NameConflict",
       "SecretMissing",
       "SecretInvalid",
+      "CertificateInvalid",
+      "CertificateExpired",
+      "CertificateExpiring",
       "Forbidden",
       "Rejected",
       "ApiUnavailable",

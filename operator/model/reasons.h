@@ -11,23 +11,26 @@ namespace natrix::model {
 
 // All of them are present from the first pass on.
 enum class ConditionType {
-  kReady,            // every server runs the wanted configuration and serves clients
-  kAvailable,        // at least one server serves clients
-  kProgressing,      // servers are being created, scaled or replaced
-  kDegraded,         // something is wrong with a server
-  kReconciled,       // the last pass could do what it wanted
-  kConfigApplied,    // every server runs the wanted configuration
-  kStalled,          // nothing will change until somebody acts
-  kPaused,           // spec.paused
-  kPlanPending,      // changes wait for somebody: approval, or pods deleted by hand
-  kRolloutBlocked,   // the next step of a rolling change has waited for too long
-  kStorageResizing,  // volumes are growing
+  kReady,              // every server runs the wanted configuration and serves clients
+  kAvailable,          // at least one server serves clients
+  kProgressing,        // servers are being created, scaled or replaced
+  kDegraded,           // something is wrong with a server
+  kReconciled,         // the last pass could do what it wanted
+  kConfigApplied,      // every server runs the wanted configuration
+  kStalled,            // nothing will change until somebody acts
+  kPaused,             // spec.paused
+  kPlanPending,        // changes wait for somebody: approval, or pods deleted by hand
+  kRolloutBlocked,     // the next step of a rolling change has waited for too long
+  kStorageResizing,    // volumes are growing
+  kCertificatesValid,  // the certificates that the spec names can be used, and are
 };
 inline constexpr std::array kConditionTypes = {
-    ConditionType::kReady,          ConditionType::kAvailable,       ConditionType::kProgressing,
-    ConditionType::kDegraded,       ConditionType::kReconciled,      ConditionType::kConfigApplied,
-    ConditionType::kStalled,        ConditionType::kPaused,          ConditionType::kPlanPending,
-    ConditionType::kRolloutBlocked, ConditionType::kStorageResizing,
+    ConditionType::kReady,           ConditionType::kAvailable,
+    ConditionType::kProgressing,     ConditionType::kDegraded,
+    ConditionType::kReconciled,      ConditionType::kConfigApplied,
+    ConditionType::kStalled,         ConditionType::kPaused,
+    ConditionType::kPlanPending,     ConditionType::kRolloutBlocked,
+    ConditionType::kStorageResizing, ConditionType::kCertificatesValid,
 };
 std::string_view name_of(ConditionType type);
 
@@ -43,6 +46,7 @@ enum class Reason {
   kNothingPending,
   kNotBlocked,
   kNotResizing,
+  kNoCertificates,
   // On the way.
   kCreating,
   kScalingUp,
@@ -54,6 +58,8 @@ enum class Reason {
   kPaused,
   kWaitingForPodDeletion,
   kVolumesGrowing,
+  kReloading,
+  kRenewing,
   // Somebody should look.
   kServersNotReady,
   kServerFailing,
@@ -69,6 +75,9 @@ enum class Reason {
   kNameConflict,
   kSecretMissing,
   kSecretInvalid,
+  kCertificateInvalid,
+  kCertificateExpired,
+  kCertificateExpiring,
   kForbidden,
   kRejected,
   kApiUnavailable,

@@ -72,6 +72,10 @@ Condition make_condition(ConditionType type, bool holds, Reason reason, std::str
   return {type, holds ? "True" : "False", reason, std::move(message)};
 }
 
+bool reloading(const StatusInput& input, const Facts& facts) {
+  return input.change && input.change->reload && facts.configured < facts.existing;
+}
+
 Facts count_facts(const StatusInput& input) {
   Facts out;
   if (input.cluster != nullptr) out.wanted = input.cluster->spec.replicas;
@@ -90,7 +94,9 @@ Facts count_facts(const StatusInput& input) {
     ++out.existing;
     if (pod.ready && !pod.deleting) ++out.ready;
     if (out.set_observed && !pod.deleting && pod.revision == newest) ++out.updated;
-    if (!pod.deleting && pod.config_digest == input.config_revision) ++out.configured;
+    const bool configured = input.change ? input.configured.count(pod.name) != 0
+                                         : pod.config_digest == input.config_revision;
+    if (!pod.deleting && configured) ++out.configured;
   }
   count_mesh(input, out);
   return out;
@@ -112,9 +118,10 @@ std::optional<Trouble> find_trouble(const StatusInput& input, const Facts& facts
       if (pod.ready || pod.deleting || pod.phase != "Running") continue;
       const auto report = input.reports.find(pod.name);
       const bool answered = report != input.reports.end() && !report->second.healthy;
-      if (pod.restarts == 0 && !answered) continue;
-      std::string why =
-          answered ? report->second.health : fmt::format("restarted {} times", pod.restarts);
+      if (pod.restarts == 0 && !answered && !pod.lost_readiness) continue;
+      std::string why = answered             ? report->second.health
+                        : pod.lost_readiness ? "it was ready and does not answer any more"
+                                             : fmt::format("restarted {} times", pod.restarts);
       return Trouble{Reason::kServersNotReady,
                      fmt::format("server {} is not ready: {}", pod.name, why)};
     }
@@ -149,6 +156,10 @@ Condition progressing_condition(const StatusInput& input, const Facts& facts) {
     return say(Reason::kStarting,
                fmt::format("{} of {} are ready", facts.ready, servers(facts.wanted)));
   }
+  if (reloading(input, facts)) {
+    return say(Reason::kReloading, fmt::format("{} of {} show that they run the new configuration",
+                                               facts.configured, servers(facts.existing)));
+  }
   if (facts.meshing)
     return say(Reason::kFormingCluster, fmt::format("{}", fmt::join(facts.unmeshed, "; ")));
   return make(ConditionType::kProgressing, false, Reason::kUpToDate, "nothing is under way");
@@ -163,7 +174,9 @@ Condition ready_condition(const StatusInput& input, const Facts& facts,
     return no(input.problems.front().reason, input.problems.front().message);
   }
   if (trouble) return no(trouble->reason, trouble->message);
-  if (progressing.status == "True") return no(progressing.reason, progressing.message);
+  // Servers that reload serve their clients all the time.
+  if (progressing.status == "True" && progressing.reason != Reason::kReloading)
+    return no(progressing.reason, progressing.message);
   const bool pending = input.plan != nullptr && !input.plan->actions.empty();
   if (pending || !facts.set_exists) {
     if (!input.approval.empty())
@@ -199,6 +212,7 @@ Condition config_applied_condition(const StatusInput& input, const Facts& facts)
   return make(ConditionType::kConfigApplied, applied,
               applied                         ? Reason::kUpToDate
               : facts.existing < facts.wanted ? Reason::kCreating
+              : reloading(input, facts)       ? Reason::kReloading
                                               : Reason::kRollingOut,
               fmt::format("{} of {} run the wanted configuration", facts.configured,
                           servers(std::max(facts.existing, facts.wanted))));

@@ -18,6 +18,8 @@ struct Facts {
   std::vector<std::string> unmeshed;
   bool meshing = false;  // unmeshed, but ready for so short a time that this is to be expected
 };
+// The servers are expected to take a changed configuration up by themselves.
+bool reloading(const StatusInput& input, const Facts& facts);
 Facts count_facts(const StatusInput& input);
 
 // A server that will not come up by waiting.

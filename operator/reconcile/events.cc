@@ -31,6 +31,9 @@ std::optional<bool> is_warning(ConditionType type, const std::string& before,
     case ConditionType::kRolloutBlocked:
       if (after == "True") return true;
       return before == "True" ? std::optional<bool>(false) : std::nullopt;
+    case ConditionType::kCertificatesValid:
+      if (after == "False") return true;
+      return before == "False" ? std::optional<bool>(false) : std::nullopt;
     case ConditionType::kPaused:
     case ConditionType::kPlanPending:
       if (after == "True" || before == "True") return false;

@@ -77,6 +77,11 @@ void read_container(const Json& pod, Pod& out) {
       out.trouble_reason = waiting;
       out.trouble = string_at(state, {"waiting", "message"});
       if (!last.empty()) out.trouble += (out.trouble.empty() ? "" : "; ") + last;
+    } else if (const std::string start = string_at(state, {"running", "startedAt"});
+               !start.empty()) {
+      // One that has not become ready yet is not ready since before it was started. Both times are
+      // written by the API server in the same form.
+      out.lost_readiness = !out.ready && out.ready_since > start;
     } else if (member(state, "terminated").is_object()) {
       out.trouble_reason = "Terminated";
       out.trouble = exit_text(member(state, "terminated"));
@@ -167,6 +172,32 @@ class SecretReader {
 
   // An empty text when the key cannot be had; why is in `error` or `problem`.
   std::string value(const model::SecretKey& key, const char* field) {
+    const std::string found = text(key, field);
+    if (found.empty() || usable(found)) return found;
+    complain(
+        model::Reason::kSecretInvalid,
+        fmt::format("key {} of Secret {}, named in {}, holds a line break or control character",
+                    key.key, key.name, field));
+    return "";
+  }
+
+  // Certificate and key of a listener, checked; nothing if TLS is off or they cannot be had.
+  std::optional<brokerconf::CertificateFacts> certificate(const model::Tls& tls,
+                                                          const char* field) {
+    if (!tls.enabled) return std::nullopt;
+    const std::string cert = text({tls.secret, tls.cert}, field);
+    const std::string key = text({tls.secret, tls.key}, field);
+    const std::string authority = tls.verify ? text({tls.secret, tls.ca}, field) : "";
+    if (error || problem) return std::nullopt;
+    auto facts = brokerconf::read_certificate(cert, key, authority);
+    if (facts) return *facts;
+    complain(model::Reason::kCertificateInvalid,
+             fmt::format("Secret {}, named in {}: {}", tls.secret, field, facts.error().message));
+    return std::nullopt;
+  }
+
+  // Any bytes, but some.
+  std::string text(const model::SecretKey& key, const char* field) {
     const std::optional<Json>* secret = load(key.name);
     if (secret == nullptr) return "";
     if (!*secret) {
@@ -181,12 +212,9 @@ class SecretReader {
       return "";
     }
     const auto decoded = model::base64_decode(data.get_ref<const std::string&>());
-    if (!decoded || !usable(*decoded)) {
-      complain(
-          model::Reason::kSecretInvalid,
-          fmt::format("key {} of Secret {}, named in {}, is empty or holds a line break or control "
-                      "character",
-                      key.key, key.name, field));
+    if (!decoded || decoded->empty()) {
+      complain(model::Reason::kSecretInvalid,
+               fmt::format("key {} of Secret {}, named in {}, is empty", key.key, key.name, field));
       return "";
     }
     return *decoded;
@@ -284,6 +312,11 @@ kube::ApiResult<SecretsFound> read_secrets(kube::Api& api, const model::Cluster&
     out.secrets.routes = {reader.value({routes, "username"}, field),
                           reader.value({routes, "password"}, field)};
   }
+  const model::Config& config = cluster.spec.config;
+  if (const auto facts = reader.certificate(config.nats.tls, "spec.config.nats.tls"))
+    out.certificates.push_back({Listener::kClients, config.nats.tls.secret, *facts});
+  if (const auto facts = reader.certificate(config.cluster.tls, "spec.config.cluster.tls"))
+    out.certificates.push_back({Listener::kRoutes, config.cluster.tls.secret, *facts});
   const model::Auth& auth = cluster.spec.auth;
   if (auth.mode == model::AuthMode::kToken) {
     out.secrets.token = reader.value(auth.token, "spec.auth.tokenSecretRef");

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "operator/brokerapi/broker_api.h"
+#include "operator/brokerconf/certificate.h"
 #include "operator/brokerconf/render.h"
 #include "operator/model/reasons.h"
 #include "operator/reconcile/plan.h"
@@ -32,7 +33,8 @@ struct Pod {
   int64_t startup_failures = 0;  // its startup probe's failureThreshold, 0: none
   bool ready = false;
   bool deleting = false;
-  std::string ready_since;  // RFC 3339, last change of condition Ready
+  std::string ready_since;      // RFC 3339, last change of condition Ready
+  bool lost_readiness = false;  // has been ready since its container was started, and is not
   int64_t restarts = 0;
   // Why it does not run, in the kubelet's or scheduler's words; empty when nothing is wrong.
   std::string trouble_reason;
@@ -54,9 +56,19 @@ Pod decode_pod(const Json& pod);
 // A name is looked up for every child the cluster may have had, wanted or not.
 kube::ApiResult<Observed> observe(kube::Api& api, const model::Cluster& cluster);
 
+enum class Listener { kClients, kRoutes };
+
+// What a listener should show.
+struct WantedCertificate {
+  Listener listener;
+  std::string secret;
+  brokerconf::CertificateFacts facts;
+};
+
 // The credentials the spec names, and those made for routes. `routes_missing` asks for making them.
 struct SecretsFound {
   brokerconf::Secrets secrets;
+  std::vector<WantedCertificate> certificates;
   bool routes_missing = false;
   std::optional<Problem> problem;
 };

@@ -6,6 +6,7 @@
 
 #include "operator/kube/resources.h"
 #include "operator/model/labels.h"
+#include "operator/reconcile/certificates.h"
 
 namespace natrix::reconcile {
 
@@ -38,7 +39,15 @@ std::chrono::milliseconds spread_out(std::chrono::milliseconds period, const std
 
 bool names_secrets(const model::Cluster& cluster) {
   return cluster.spec.auth.mode != model::AuthMode::kNone ||
-         !cluster.spec.config.cluster.credentials_secret.empty();
+         !cluster.spec.config.cluster.credentials_secret.empty() ||
+         cluster.spec.config.nats.tls.enabled || cluster.spec.config.cluster.tls.enabled;
+}
+
+// Those that are still leaving need their routes: they have clients to hand over.
+int routed_servers(const model::Cluster& cluster, const std::vector<Pod>& pods) {
+  int out = cluster.spec.replicas;
+  for (const Pod& pod : pods) out = std::max(out, pod.ordinal + 1);
+  return out;
 }
 
 }  // namespace
@@ -118,9 +127,12 @@ void Pass::decide() {
     wanted.routes_secret =
         resource::build_routes_secret(cluster_, {"route", owner_.make_password_()});
   }
-  const brokerconf::Rendered rendered = brokerconf::render(cluster_, found->secrets);
-  if (!found->routes_missing) revision_ = "sha256:" + rendered.restart_digest;
-  wanted.children = resource::build_children(cluster_, rendered, {owner_.options_.default_image});
+  rendered_ =
+      brokerconf::render(cluster_, found->secrets, routed_servers(cluster_, observed_.pods));
+  routes_ = found->secrets.routes;
+  certificates_ = std::move(found->certificates);
+  if (!found->routes_missing) decide_config();
+  wanted.children = resource::build_children(cluster_, *rendered_, {owner_.options_.default_image});
   wanted.children.back().object["metadata"]["annotations"][model::kGenerationAnnotation] =
       std::to_string(cluster_.generation);
   wanted.unwanted = resource::unwanted_children(cluster_);
@@ -134,6 +146,33 @@ void Pass::decide() {
     waiting_ = std::move(held.actions);
   }
   for (const Problem& problem : plan_.problems) problems_.push_back(problem);
+}
+
+void Pass::decide_config() {
+  revision_ = config_revision(*rendered_, certificates_);
+  const Json* status = previous_status();
+  const bool changed = status == nullptr || string_at(*status, {"config", "revision"}) != revision_;
+  // What servers said a while ago is not enough to choose by.
+  if (changed && own_set() != nullptr) ask_now();
+  change_ = reconcile::decide_config(config_input());
+  rendered_->restart_digest = change_->started_with.substr(std::string("sha256:").size());
+}
+
+ConfigInput Pass::config_input() const {
+  return {cluster_,
+          *rendered_,
+          [this](int servers) { return brokerconf::cluster_conf(cluster_, routes_, servers); },
+          certificates_,
+          observed_.children,
+          observed_.pods,
+          memory_.reports,
+          previous_status(),
+          owner_.clock_.wall()};
+}
+
+bool Pass::reload_pending() const {
+  return change_ && change_->reload &&
+         configured_pods(config_input(), *change_).size() < observed_.pods.size();
 }
 
 bool Pass::act() {
@@ -192,6 +231,7 @@ Outcome Pass::report() {
     problems_.push_back({Reason::kApiUnavailable, transient_->message});
   } else {
     memory_.failures = 0;
+    log_problems();
   }
   StatusInput input;
   input.generation = cluster_.generation;
@@ -203,6 +243,9 @@ Outcome Pass::report() {
     input.pods = observed_.pods;
   input.reports = memory_.reports;
   input.config_revision = revision_;
+  input.change = change_;
+  if (change_) input.configured = configured_pods(config_input(), *change_);
+  input.certificates = certificates_;
   for (Action& action : waiting_) plan_.actions.push_back(std::move(action));
   input.plan = &plan_;
   input.approval = approval_;
@@ -213,6 +256,7 @@ Outcome Pass::report() {
   input.now = owner_.clock_.wall();
   const StatusResult result = make_status(input);
   publish(transition_events(input.previous, result.conditions));
+  publish(renewal_events(input.previous, certificates_));
   if (!outcome.error) outcome.requeue_after = next_look(result);
   outcome = write_status(result.status, std::move(outcome));
   if (!outcome.error && at_rest(result)) note_rest(*outcome.requeue_after);
@@ -239,6 +283,20 @@ void Pass::note_rest(std::chrono::milliseconds next) {
   memory_.missed = false;
 }
 
+// Once; the conditions say it all the time.
+void Pass::log_problems() {
+  const std::string problem = problems_.empty() ? "" : problems_.front().message;
+  if (problem == memory_.logged_problem) return;
+  memory_.logged_problem = problem;
+  if (problem.empty()) {
+    owner_.log_.info("nothing stands in the way any more", {{"cluster", cluster_text(cluster_)}});
+    return;
+  }
+  owner_.log_.warn("cannot go on", {{"cluster", cluster_text(cluster_)},
+                                    {"reason", name_of(problems_.front().reason)},
+                                    {"problem", problem}});
+}
+
 Outcome Pass::give_up() {
   Outcome outcome;
   Problem problem{Reason::kApiUnavailable, ""};
@@ -249,6 +307,7 @@ Outcome Pass::give_up() {
     problem.message = transient_->message;
   } else {
     problem = problems_.back();
+    log_problems();
     outcome.requeue_after = kLookAfterProblem;
   }
   return write_status(

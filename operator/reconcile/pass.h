@@ -20,6 +20,8 @@ struct ClusterReconciler::Memory {
   ops::Time reported_at{};
   // Passes in a row that ended in an error which may pass by itself.
   int failures = 0;
+  // What was last said in the log about what keeps passes from doing their work.
+  std::string logged_problem;
   // The last pass left nothing to be done and nothing under way. What it saw then.
   struct Rest {
     Versions versions;
@@ -42,7 +44,10 @@ class Pass {
   void read_spec();
   bool look();    // observe, read Secrets; false: the API server would not say
   void decide();  // plan
-  bool act();     // execute; true: decide again, there is more to do
+  void decide_config();
+  [[nodiscard]] ConfigInput config_input() const;
+  [[nodiscard]] bool reload_pending() const;
+  bool act();  // execute; true: decide again, there is more to do
   // The rolling change: at most one server is replaced or taken away in a pass (pass_rollout.cc).
   void limit_replicas();
   void roll();
@@ -53,6 +58,7 @@ class Pass {
 
   // The cluster could not even be looked at.
   Outcome give_up();
+  void log_problems();
   void note_failed(const Action& action, const kube::ApiError& error);
   void note_error(const kube::ApiError& error, const std::string& doing);
   Outcome write_status(const Json& status, Outcome outcome);
@@ -74,6 +80,11 @@ class Pass {
   bool valid_ = false;
   Observed observed_;
   std::string revision_;
+  // Known once the Secrets were read and the children can be built.
+  std::optional<brokerconf::Rendered> rendered_;
+  brokerconf::Credentials routes_;
+  std::vector<WantedCertificate> certificates_;
+  std::optional<ConfigChange> change_;
   Plan plan_;
   std::vector<Action> waiting_;  // of the plan: approval or the cluster's state is waited for
   std::string approval_;         // the digest to approve, empty: nothing waits for that

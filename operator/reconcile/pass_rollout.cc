@@ -140,7 +140,7 @@ void Pass::ask_servers() {
   const Round round = round_of(observed_.pods, cluster_.spec.config.monitor.port);
   const ops::Time now = owner_.clock_.now();
   const bool complete =
-      memory_.reports.size() == round.servers.size() &&
+      memory_.reports.size() == round.servers.size() && !reload_pending() &&
       std::all_of(memory_.reports.begin(), memory_.reports.end(), [&](const auto& entry) {
         return entry.second.routed_servers + 1 >= cluster_.spec.replicas;
       });

@@ -5,6 +5,8 @@
 
 #include "operator/base/timestamp.h"
 #include "operator/model/digest.h"
+#include "operator/model/text.h"
+#include "operator/reconcile/certificates.h"
 #include "operator/reconcile/conditions.h"
 #include "operator/resource/names.h"
 
@@ -17,6 +19,7 @@ using model::ConditionType;
 // Bounds what one object can make of itself.
 constexpr size_t kMostActionsShown = 32;
 constexpr size_t kMostServersShown = 100;
+constexpr size_t kLongestWhy = 256;
 
 const Json* previous_condition(const Json* previous, std::string_view type) {
   if (previous == nullptr) return nullptr;
@@ -158,6 +161,17 @@ Json endpoints_json(const model::Cluster& cluster) {
   return out;
 }
 
+Json config_json(const StatusInput& input, const Facts& facts) {
+  const bool reload = input.change && input.change->reload;
+  Json out = {{"revision", input.config_revision},
+              {"appliedServers", facts.configured},
+              {"method", reload ? "Reload" : "Restart"}};
+  if (input.change && !input.change->why.empty())
+    out["why"] = model::shortened(input.change->why, kLongestWhy);
+  if (reload && !input.change->since.empty()) out["since"] = input.change->since;
+  return out;
+}
+
 std::vector<Condition> all_conditions(const StatusInput& input, const Facts& facts) {
   const auto trouble = find_trouble(input, facts);
   const Condition progressing = progressing_condition(input, facts);
@@ -171,7 +185,8 @@ std::vector<Condition> all_conditions(const StatusInput& input, const Facts& fac
           paused_condition(input),
           plan_pending_condition(input),
           rollout_blocked_condition(input, standing_since(input)),
-          storage_condition(input)};
+          storage_condition(input),
+          certificates_condition(input)};
 }
 
 }  // namespace
@@ -203,10 +218,9 @@ StatusResult make_status(const StatusInput& given) {
     }
   }
   if (!input.config_revision.empty()) {
-    status["config"] = {{"revision", input.config_revision},
-                        {"appliedServers", facts.configured},
-                        {"method", "Restart"}};
+    status["config"] = config_json(input, facts);
   }
+  if (!input.certificates.empty()) status["certificates"] = certificates_json(input);
   if (!input.plan->actions.empty() || !input.rollout->pending.empty())
     status["plan"] = plan_json(input);
   if (input.rollout->under_way) status["rollout"] = rollout_json(input);
@@ -216,7 +230,7 @@ StatusResult make_status(const StatusInput& given) {
         return a.changes.front().reason == model::ActionReason::kStorageGrown;
       });
   out.progressing = condition_status(status, ConditionType::kProgressing) == "True";
-  out.watch_servers = waits_for_servers(input) || facts.meshing ||
+  out.watch_servers = waits_for_servers(input) || reloading(input, facts) || facts.meshing ||
                       (facts.ready > 0 && input.reports.size() < static_cast<size_t>(facts.ready));
   return out;
 }

@@ -4,11 +4,13 @@
 #include <chrono>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "operator/base/clock.h"
 #include "operator/brokerapi/broker_api.h"
+#include "operator/reconcile/config_change.h"
 #include "operator/reconcile/observe.h"
 #include "operator/reconcile/plan.h"
 #include "operator/reconcile/rollout.h"
@@ -23,8 +25,12 @@ struct StatusInput {
   std::vector<Pod> pods;
   Reports reports;              // of the servers that answered
   std::string config_revision;  // wanted; empty when not known
-  const Plan* plan = nullptr;   // what is left to do
-  std::string approval;         // digest of what waits for approval; empty: nothing does
+  // How it reaches the servers, and which run it; absent: pods were started with it or were not.
+  std::optional<ConfigChange> change;
+  std::set<std::string> configured;
+  std::vector<WantedCertificate> certificates;
+  const Plan* plan = nullptr;  // what is left to do
+  std::string approval;        // digest of what waits for approval; empty: nothing does
   const Rollout* rollout = nullptr;
   std::vector<Claim> claims;
   std::vector<Problem> problems;

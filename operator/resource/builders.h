@@ -1,6 +1,9 @@
 // The single builders, for children.cc and tests.
 #pragma once
 
+#include <map>
+#include <string>
+
 #include "operator/resource/children.h"
 
 namespace natrix::resource {
@@ -19,6 +22,9 @@ Json stateful_set(const model::Cluster& cluster, const brokerconf::Rendered& con
 Json pod_template(const model::Cluster& cluster, const brokerconf::Rendered& config,
                   const Options& options);
 Json server_container(const model::Cluster& cluster, const Options& options);
+// The variables of a pod whose values are known here; those that refer to others are left out.
+std::map<std::string, std::string> known_variables(const model::Cluster& cluster,
+                                                   const std::string& pod);
 struct Probes {
   Json startup;
   Json liveness;

@@ -1,6 +1,7 @@
 #include "operator/brokerconf/render.h"
 #include "operator/resource/builders.h"
 #include "operator/resource/names.h"
+#include "operator/resource/tls.h"
 
 namespace natrix::resource {
 
@@ -9,6 +10,10 @@ namespace {
 constexpr const char* kConfigDirectory = "/etc/nats";
 constexpr const char* kPidDirectory = "/var/run/nats";
 constexpr const char* kPidFile = "/var/run/nats/nats.pid";
+// How often a server looks whether its configuration or certificates have changed, to reload them.
+// Servers that do not know the variable have to be restarted, which the operator notices.
+constexpr const char* kReloadVariable = "NATRIX_RELOAD_INTERVAL";
+constexpr const char* kReloadInterval = "2s";
 
 Json container_port(const char* name, int port) {
   return {{"name", name}, {"containerPort", port}, {"protocol", "TCP"}};
@@ -26,7 +31,8 @@ Json environment(const model::Cluster& cluster) {
       {{{"name", "POD_NAME"}, {"valueFrom", {{"fieldRef", {{"fieldPath", "metadata.name"}}}}}},
        {{"name", "SERVER_NAME"}, {"value", cluster.spec.config.server_name_prefix + "$(POD_NAME)"}},
        // All addresses, so that port forwarding and probes from inside the pod reach the server.
-       {{"name", "LISTEN_ADDRESS"}, {"value", "0.0.0.0"}}});
+       {{"name", "LISTEN_ADDRESS"}, {"value", brokerconf::kListenAddress}},
+       {{"name", kReloadVariable}, {"value", kReloadInterval}}});
   for (const Json& variable : cluster.spec.container.env) out.push_back(variable);
   return out;
 }
@@ -37,6 +43,8 @@ Json volume_mounts(const model::Cluster& cluster) {
   if (cluster.spec.storage) {
     out.push_back({{"name", kDataVolume}, {"mountPath", cluster.spec.storage->mount_path}});
   }
+  Json volumes;
+  add_tls(cluster.spec.config, volumes, out);
   return out;
 }
 
@@ -54,6 +62,22 @@ std::string image_reference(const model::Image& image, const std::string& defaul
   out += image.repository;
   if (!image.tag.empty()) out += ":" + image.tag;
   if (!image.digest.empty()) out += "@" + image.digest;
+  return out;
+}
+
+std::map<std::string, std::string> known_variables(const model::Cluster& cluster,
+                                                   const std::string& pod) {
+  std::map<std::string, std::string> out = {
+      {"POD_NAME", pod},
+      {"SERVER_NAME", cluster.spec.config.server_name_prefix + pod},
+      {"LISTEN_ADDRESS", brokerconf::kListenAddress},
+      {kReloadVariable, kReloadInterval}};
+  for (const Json& variable : cluster.spec.container.env) {
+    const auto value = variable.find("value");
+    if (value == variable.end()) continue;
+    const std::string text = value->get<std::string>();
+    if (text.find('$') == std::string::npos) out[variable["name"]] = text;
+  }
   return out;
 }
 

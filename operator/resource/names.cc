@@ -47,7 +47,8 @@ std::string selector_text(const Cluster& cluster) {
 
 std::string client_endpoint(const Cluster& cluster) {
   const std::string service = cluster.spec.service.enabled ? cluster.name : headless_name(cluster);
-  return fmt::format("nats://{}.{}.svc:{}", service, cluster.ns, cluster.spec.config.nats.port);
+  return fmt::format("{}://{}.{}.svc:{}", cluster.spec.config.nats.tls.enabled ? "tls" : "nats",
+                     service, cluster.ns, cluster.spec.config.nats.port);
 }
 
 std::string monitor_endpoint(const Cluster& cluster) {

@@ -1,6 +1,7 @@
 #include "operator/model/labels.h"
 #include "operator/resource/builders.h"
 #include "operator/resource/names.h"
+#include "operator/resource/tls.h"
 
 namespace natrix::resource {
 
@@ -46,11 +47,14 @@ Json default_spread(const model::Cluster& cluster) {
 
 Json volumes(const model::Cluster& cluster) {
   const std::string name = config_name(cluster);
-  return Json::array({{{"name", "config"},
-                       {"projected",
-                        {{"sources", Json::array({{{"configMap", {{"name", name}}}},
-                                                  {{"secret", {{"name", name}}}}})}}}},
-                      {{"name", "pid"}, {"emptyDir", Json::object()}}});
+  Json out = Json::array({{{"name", "config"},
+                           {"projected",
+                            {{"sources", Json::array({{{"configMap", {{"name", name}}}},
+                                                      {{"secret", {{"name", name}}}}})}}}},
+                          {{"name", "pid"}, {"emptyDir", Json::object()}}});
+  Json mounts;
+  add_tls(cluster.spec.config, out, mounts);
+  return out;
 }
 
 int64_t termination_grace(const model::Cluster& cluster) {

@@ -38,6 +38,15 @@ def release(kube, helm):
     return cluster, notes
 
 
+@pytest.fixture
+def narrow(kube, helm):
+    """A release that looks after its own namespace only."""
+    helm("install", "narrow", CHART, "--wait", "--timeout", "5m", *QUICK, "--set", "config.cluster.replicas=1",
+         "--set", f"operator.watchNamespace={kube.ns}")
+    yield
+    helm("uninstall", "narrow", "--wait")
+
+
 def test_install(kube, release, remember):
     cluster, notes = release
     cluster.wait_meshed()
@@ -64,3 +73,15 @@ def test_uninstall(kube, helm, release):
     kube.run("get", "crd", CRD)
     operator = Operator(kube, kube.ns, "events-operator", "app.kubernetes.io/instance=events")
     wait("the operator is gone", lambda: not operator.pods(), 120)
+
+
+def test_one_namespace_only(kube, helm, narrow):
+    """A Role instead of a ClusterRole, and the operator needs no more than that."""
+    cluster = Cluster(kube, "narrow")
+    cluster.wait_settled(1)
+    kinds = [line.removeprefix("kind: ") for line in helm("get", "manifest", "narrow").splitlines() if "kind: " in line[:6]]
+    assert "Role" in kinds and not {"ClusterRole", "ClusterRoleBinding"} & set(kinds), kinds
+    kube.run("scale", "natscluster", "narrow", "-n", kube.ns, "--replicas=2")
+    cluster.wait_settled(2)
+    operator = Operator(kube, kube.ns, "narrow-operator", "app.kubernetes.io/instance=narrow")
+    assert "orbidden" not in operator.log()

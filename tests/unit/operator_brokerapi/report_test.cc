@@ -22,6 +22,28 @@ TEST(ReadPages, TellsWhatTheServerSays) {
   EXPECT_TRUE(report->healthy);
 }
 
+TEST(ReadPages, TellsWhichConfigurationAndCertificatesAreInUse) {
+  Pages pages = good();
+  ServerReport none = *read_pages(pages);
+  EXPECT_EQ(none.config_digest + none.client_certificate.serial + none.route_certificate.serial,
+            "");
+  EXPECT_FALSE(none.reloads_by_itself);
+  pages.varz = R"({"server_id": "A", "version": "2", "config_digest": "sha256:ab",
+    "natrix_reload_interval": 2000000000, "tls_cert_serial": "0f", "tls_cert_not_after": "2027-01-02T03:04:05Z",
+    "cluster": {"tls_cert_serial": "10", "tls_cert_not_after": "2028-01-02T03:04:05Z"}})";
+  const auto report = read_pages(pages);
+  ASSERT_TRUE(report.ok());
+  EXPECT_EQ(report->config_digest, "sha256:ab");
+  EXPECT_TRUE(report->reloads_by_itself);
+  EXPECT_EQ(report->client_certificate.serial, "0f");
+  EXPECT_EQ(report->client_certificate.not_after, "2027-01-02T03:04:05Z");
+  EXPECT_EQ(report->route_certificate.serial, "10");
+  EXPECT_EQ(report->route_certificate.not_after, "2028-01-02T03:04:05Z");
+  pages.varz =
+      R"({"server_id": "A", "version": "2", "cluster": 3, "natrix_reload_interval": "2s"})";
+  EXPECT_FALSE(read_pages(pages)->reloads_by_itself);
+}
+
 TEST(ReadPages, KeepsTheServersWordsWhenItIsNotHealthy) {
   Pages pages = good();
   pages.health_status = 503;

@@ -54,6 +54,10 @@ INSTANTIATE_TEST_SUITE_P(
         Case{R"({"auth": {"mode": "Users", "users": [{"secretRef": {"name": "u"}}]}})", "", ""},
         Case{R"({"podTemplate": {"terminationGracePeriodSeconds": 31}})", "", ""},
         Case{R"({"podDisruptionBudget": {"maxUnavailable": "34%"}})", "", ""},
+        Case{R"({"config": {"nats": {"tls": {"enabled": true, "secretName": "t", "verify": true}},
+                            "cluster": {"tls": {"enabled": true, "secretName": "r"}}}})",
+             "", ""},
+        Case{R"({"config": {"nats": {"tls": {"secretName": "t"}}}})", "", ""},
         Case{R"({"storage": {"size": "5Gi"}})", "", ""}));
 
 INSTANTIATE_TEST_SUITE_P(
@@ -110,6 +114,11 @@ INSTANTIATE_TEST_SUITE_P(
         Case{R"({"podTemplate": {"terminationGracePeriodSeconds": 30}})", "spec", "must be longer"},
         Case{R"({"podDisruptionBudget": {"maxUnavailable": -1}})",
              "spec.podDisruptionBudget.maxUnavailable", "negative"},
+        Case{R"({"config": {"cluster": {"tls": {"enabled": true}}}})", "spec.config.cluster.tls",
+             "secretName must be set"},
+        Case{
+            R"({"config": {"nats": {"tls": {"enabled": true, "secretName": "t", "cert": "a/b"}}}})",
+            "spec.config.nats.tls.cert", "key of a Secret"},
         Case{R"({"storage": {}})", "spec.storage.size", "is required"},
         Case{R"({"storage": {"size": "5Gi", "mountPath": "/etc/nats"}})", "spec.storage",
              "mountPath"},
@@ -197,6 +206,7 @@ TEST(GuardRules, TheTableAboveMeetsEveryRuleOfTheCrd) {
       errors_of(cluster_with(R"({"podDisruptionBudget": {"maxUnavailable": -1}})")) +
       errors_of(cluster_with(R"({"storage": {"size": "1Gi", "mountPath": "/etc/nats"}})")) +
       errors_of(cluster_with(R"({"config": {"nats": {"maxPayload": 0}}})")) +
+      errors_of(cluster_with(R"({"config": {"nats": {"tls": {"enabled": true}}}})")) +
       errors_of(cluster_with(R"({"service": {"type": "Headless", "enabled": false}})"), &with) +
       errors_of(cluster_with(R"({"storage": {"size": "5Gi", "mountPath": "/a",
                                  "storageClassName": "fast"}})"),

@@ -134,6 +134,14 @@ TEST_F(Status, AServerThatRestartsWithoutComingBackIsNamed) {
   EXPECT_THAT(result.status.dump(), HasSubstr("server nats-1 is not ready: no leader (503)"));
 }
 
+TEST_F(Status, AServerThatStandsStillIsNamed) {
+  input_.pods[1].ready = false;
+  EXPECT_EQ(condition("Degraded"), "False/AsExpected") << "on its way up";
+  input_.pods[1].lost_readiness = true;
+  EXPECT_EQ(condition("Degraded"), "True/ServersNotReady");
+  EXPECT_THAT(make_status(input_).status.dump(), HasSubstr("server nats-1 is not ready: it was"));
+}
+
 TEST_F(Status, VersionIsShownWhenServersAgree) {
   EXPECT_EQ(make_status(input_).status["version"], "2.12.0");
   input_.reports["nats-1"].version = "2.11.0";
@@ -163,6 +171,19 @@ TEST(DecodePod, SurvivesAnyShape) {
        R"({"status": {"conditions": [3, null], "containerStatuses": [[], {"name": "nats", "state": 4}]}})"}) {
     EXPECT_NO_THROW((void)decode_pod(Json::parse(text))) << text;
   }
+}
+
+TEST(DecodePod, TellsThatReadinessWasLost) {
+  const auto lost = [](const char* ready, const char* since) {
+    Json pod = Json::parse(R"({"status": {"containerStatuses": [
+      {"name": "nats", "state": {"running": {"startedAt": "2026-08-01T00:00:05Z"}}}]}})");
+    pod["status"]["conditions"] = {
+        {{"type", "Ready"}, {"status", ready}, {"lastTransitionTime", since}}};
+    return decode_pod(pod).lost_readiness;
+  };
+  EXPECT_TRUE(lost("False", "2026-08-01T00:10:00Z"));
+  EXPECT_FALSE(lost("False", "2026-08-01T00:00:01Z")) << "it has not become ready yet";
+  EXPECT_FALSE(lost("True", "2026-08-01T00:10:00Z"));
 }
 
 TEST(DecodePod, ReadsWhyItDoesNotRun) {

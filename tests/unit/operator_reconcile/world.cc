@@ -360,7 +360,7 @@ bool World::step_set(const Json& set) {
 
 bool World::step() {
   clock_.advance(std::chrono::seconds(2));
-  bool changed = false;
+  bool changed = reload_servers();
   for (const Json& set : list(kube::kStatefulSets)) changed = step_set(set) || changed;
   return changed;
 }
@@ -400,6 +400,7 @@ std::map<std::string, Result<brokerapi::ServerReport>> World::ask(
     report.routed_servers = routes.value_or(ready - 1);
     report.healthy = unwell.count(server.name) == 0;
     if (!report.healthy) report.health = unwell[server.name];
+    if (reload_after) tell_loaded(server.name, report);
     out.emplace(server.name, report);
   }
   return out;

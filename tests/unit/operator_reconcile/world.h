@@ -5,9 +5,11 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "operator/brokerconf/reload.h"
 #include "operator/local/memory_api/memory_api.h"
 #include "operator/reconcile/cluster_reconciler.h"
 #include "operator/reconcile/types.h"
@@ -63,6 +65,11 @@ class World : public brokerapi::BrokerApi {
   // What a server answers to /healthz when it is not well, by pod.
   std::map<std::string, std::string> unwell;
   std::string version = "2.12.0";
+  // Servers that reload their files by themselves: after this many further moves of the world (the
+  // kubelet's delay). Nothing: they never do, and do not tell what they run.
+  std::optional<int> reload_after;
+  // Servers that do not take a change up, although they say that they would.
+  std::set<std::string> deaf;
   int asked = 0;
   // Most pods that were ever not ready at a time while the StatefulSet was at full size.
   int most_down = 0;
@@ -89,6 +96,17 @@ class World : public brokerapi::BrokerApi {
   ops::Log log_{[](std::string_view) {}};
   std::map<std::string, std::pair<std::string, std::string>> pending_;
   std::map<std::string, int> stumbling_;  // moves until it is ready again
+  // The files a server runs with, and for how many moves others have been there.
+  struct Loaded {
+    std::string uid;
+    brokerconf::Files files;
+    std::map<std::string, std::string> serials;  // by listener
+    int stale = 0;
+  };
+  Loaded files_now(const Json& pod) const;
+  bool reload_servers();  // true: some server still runs something else than its files
+  void tell_loaded(const std::string& pod, brokerapi::ServerReport& report) const;
+  std::map<std::string, Loaded> loaded_;
   int passwords_ = 0;
   int next_ip_ = 1;
 };

@@ -1,7 +1,9 @@
 // A client that keeps count, as a pod: what it publishes carries a name and a number, so that what arrives
 // tells what was lost, what came twice, and how long nothing came.
 //
-//	checker -role pub|sub|req|rep -url nats://nats:4222 [-subject load] [-name a] [-rate 200]
+//	checker -role pub|sub|req|rep -url nats://nats:4222 [-subject load] [-name a] [-rate 200] [-tls FOLDER]
+//
+// The folder holds ca.crt, which the server is verified by, and tls.crt and tls.key to present to it.
 //
 // On port 8080: /ready (connected, or subscribed), /report (JSON), /stop (pub and req: end, flush, report).
 package main
@@ -40,8 +42,8 @@ type Report struct {
 }
 
 type checker struct {
-	url, subject, name string
-	rate               int
+	url, subject, name, tls string
+	rate                    int
 	conn               *nats.Conn
 
 	mu      sync.Mutex
@@ -79,6 +81,9 @@ func (c *checker) connect() {
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 			c.note(func(r *Report) { r.Errors++; r.LastError = err.Error() })
 		}),
+	}
+	if c.tls != "" {
+		options = append(options, nats.RootCAs(c.tls+"/ca.crt"), nats.ClientCert(c.tls+"/tls.crt", c.tls+"/tls.key"))
 	}
 	conn, err := nats.Connect(c.url, options...)
 	if err != nil {
@@ -261,6 +266,7 @@ func main() {
 	flag.StringVar(&c.url, "url", "nats://nats:4222", "servers")
 	flag.StringVar(&c.subject, "subject", "load", "subject")
 	flag.StringVar(&c.name, "name", "a", "who publishes or asks")
+	flag.StringVar(&c.tls, "tls", "", "folder with certificates")
 	flag.IntVar(&c.rate, "rate", 200, "messages or requests a second")
 	flag.Parse()
 	roles := map[string]func(){"pub": c.publish, "sub": c.subscribe, "req": c.request, "rep": c.reply}

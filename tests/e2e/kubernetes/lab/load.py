@@ -11,8 +11,9 @@ RESTRICTED = {"allowPrivilegeEscalation": False, "runAsNonRoot": True, "capabili
               "seccompProfile": {"type": "RuntimeDefault"}}
 
 
-def client_pod(name, *arguments, image=CHECKER):
-    return {
+def client_pod(name, *arguments, image=CHECKER, tls=None):
+    """tls: the Secret with the certificates that the client shows and trusts."""
+    pod = {
         "apiVersion": "v1", "kind": "Pod",
         "metadata": {"name": name, "labels": {"app": "checker"}},
         "spec": {
@@ -23,6 +24,12 @@ def client_pod(name, *arguments, image=CHECKER):
                 "securityContext": RESTRICTED}],
         },
     }
+    if tls:
+        pod["spec"]["volumes"] = [{"name": "tls", "secret": {"secretName": tls}}]
+        container = pod["spec"]["containers"][0]
+        container["volumeMounts"] = [{"name": "tls", "mountPath": "/tls", "readOnly": True}]
+        container["args"] += ["-tls", "/tls"]
+    return pod
 
 
 @dataclass
@@ -53,8 +60,8 @@ class Load:
     """A publisher, a subscriber, a requester and two repliers in pods of their own, connected through the
     Service of the cluster. The rates are small: what is asked is what gets lost, not how fast it is."""
 
-    def __init__(self, kube, what, service="nats", rate=200, requests=50):
-        self.kube, self.what = kube, what
+    def __init__(self, kube, what, service="nats", rate=200, requests=50, tls=None):
+        self.kube, self.what, self.tls = kube, what, tls
         self.url = f"nats://{service}:4222"
         self.names = {role: f"load-{role}" for role in ("sub", "rep", "rep2", "pub", "req")}
         self.start(["sub", "rep", "rep2"], {})
@@ -67,7 +74,7 @@ class Load:
             arguments = ["-role", role.rstrip("2"), "-url", self.url, "-subject", subject]
             if role in rates:
                 arguments += ["-rate", rates[role]]
-            self.kube.apply(client_pod(self.names[role], *arguments))
+            self.kube.apply(client_pod(self.names[role], *arguments, tls=self.tls))
         wait(f"{roles} connected", lambda: all(self.ready(r) for r in roles), detail=self.describe)
 
     def ready(self, role):
