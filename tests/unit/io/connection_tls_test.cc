@@ -195,6 +195,9 @@ TEST_F(ConnectionTlsTest, GoodbyeOfThePeerClosesAsClient) {
 TEST_F(ConnectionTlsTest, LastWordsAreReadBeforeTheGoodbye) {
   ASSERT_NO_FATAL_FAILURE(connect_tls());
   ASSERT_TRUE(peer_->shake_hands());
+  // The peer's last part of the handshake has arrived when what it sent behind it has.
+  peer_->write(operation("x"));
+  ASSERT_TRUE(eventually([&] { return connection->count() == 1; }));
   on_shard([&] {
     connection->write("-ERR\r\n");
     connection->close_after_flush(CloseReason::kProtocolViolation);

@@ -117,8 +117,9 @@ TEST_F(CommandTest, BadConfigurationsEndWithOneAndEveryProblem) {
   }
   EXPECT_THAT(printed({"-c", "syntax.conf"}).err, HasSubstr("syntax.conf:1:7: Parse error"));
   EXPECT_THAT(printed({"-c", "none.conf"}).err, HasSubstr("open none.conf"));
-  EXPECT_THAT(printed({"-js"}).err, HasSubstr("nats-server: --js is not supported"));
-  EXPECT_EQ(printed({"-js"}).exit_code, 1);
+  EXPECT_THAT(printed({"--profile", "1"}).err,
+              HasSubstr("nats-server: --profile is not supported"));
+  EXPECT_EQ(printed({"--profile", "1"}).exit_code, 1);
 }
 
 TEST_F(CommandTest, RunsWithTheOptions) {
