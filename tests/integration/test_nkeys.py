@@ -181,7 +181,7 @@ def test_keys_that_come_with_a_reload(start, dial):
     (f"{{ nkey: {Nkey('account').public} }}", "Not a valid public nkey for a user"),
     (f"{{ nkey: {ADA.public}, user: ada }}", "Nkey users do not take usernames or passwords"),
     (f'{key(ADA)}, {key(ADA)}', "Duplicate nkey"),
-])
+], ids=["malformed", "of an account", "with a user name", "twice"])  # keys are made anew by every worker
 def test_refused_configurations(tmp_path, user, text):
     file = tmp_path / "server.conf"
     file.write_text(config(user))
