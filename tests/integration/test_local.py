@@ -325,7 +325,8 @@ def shell(name, script, **container):
 
 
 def state_of(one, name):
-    return (one.get("pods", name)["status"].get("containerStatuses") or [{}])[0]
+    pod = one.get("pods", name) or {"status": {}}  # none: not made yet
+    return (pod["status"].get("containerStatuses") or [{}])[0]
 
 
 def test_a_container_that_fails_is_started_ever_later(local):

@@ -273,7 +273,7 @@ def test_chart_takes_the_official_names(helm):
     assert spec["image"] == {"registry": "registry.example.org", "repository": "nats", "tag": "2.12-alpine",
                              "pullSecrets": [{"name": "pull"}]}
     assert spec["config"]["cluster"]["port"] == 6333 and spec["config"]["cluster"]["noAdvertise"] is False
-    assert spec["config"]["nats"] == {"port": 4333, "maxPayload": "8MB"}
+    assert spec["config"]["nats"] == {"port": 4333, "maxPayload": "8MB", "tls": {"enabled": False}}
     assert spec["config"]["merge"] == {"max_subscriptions": 100}
     assert {e["name"]: e.get("value") or "from" for e in spec["container"]["env"]} == {"PLAIN": "x", "SECRET": "from"}
     constraint = spec["podTemplate"]["topologySpreadConstraints"][0]
