@@ -407,11 +407,19 @@ void LogWriter::stop() {
     wake_.notify_one();
   }
   if (thread_.joinable()) thread_.join();
-  if (current_ == nullptr) return;
-  while (commit_once(true)) {
+  if (current_ != nullptr) {
+    while (commit_once(true)) {
+    }
+    if (writable_ && synced_batch_ != batch_) (void)sync();
+    mark();
   }
-  if (writable_ && synced_batch_ != batch_) (void)sync();
-  mark();
+  // What could not be written keeps its streams alive, and they the core that has this writer.
+  std::vector<BatchShare> unheard;
+  std::lock_guard lock(mutex_);
+  unheard.swap(open_.shares);
+  flight_.shares.clear();
+  open_.done.clear();
+  flight_.done.clear();
 }
 
 void LogWriter::run() {
