@@ -155,7 +155,11 @@ TEST_F(ConnectionTlsTest, LargeOperationsBothWays) {
   });
   peer_->write(operation(large));
   EXPECT_EQ(peer_->read(large.size()), large);
-  EXPECT_TRUE(eventually([&] { return connection->pending_bytes() == 0; }));
+  EXPECT_TRUE(eventually([&] {
+    bool sent = false;
+    on_shard([&] { sent = connection->pending_bytes() == 0; });
+    return sent;
+  }));
 }
 
 // Many operations in one go: a read fills the chunk before the encrypted bytes are used up, and the
