@@ -7,6 +7,7 @@
 #include <chrono>
 
 #include "broker/base/duration.h"
+#include "broker/jetstream/model/origin_rules.h"
 #include "broker/subject/tokens.h"
 #include "broker/subject/transform.h"
 
@@ -183,8 +184,6 @@ Checked check_markers(StreamConfig& config, Mode mode) {
 // What of NATS this server cannot do yet is refused, never ignored.
 Checked check_supported(const StreamConfig& config) {
   const std::pair<bool, const char*> absent[] = {
-      {config.mirror.has_value(), "mirror"},
-      {!config.sources.empty(), "sources"},
       {config.allow_batched, "allow_batched"},
       {config.compression != Compression::kNone && config.storage == StorageType::kFile,
        "compression s2"},
@@ -310,6 +309,7 @@ ApiResult<StreamConfig> check_stream(StreamConfig config, const ServerLimits& li
   if (ok) ok = check_combinations(config);
   if (ok) ok = check_markers(config, mode);
   if (ok) ok = check_supported(config);
+  if (ok) ok = check_origins(config);
   if (ok) ok = check_subjects(config);
   if (ok) ok = check_rewriting(config, mode);
   if (!ok) return fail_with(ok.error());
