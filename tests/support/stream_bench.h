@@ -28,15 +28,10 @@ class StreamBench {
     info.name = config.name;
     info.in_memory = true;
     id_ = *store_->create(info, std::max<uint64_t>(config.first_seq, 1));
-    open(config);
+    stream_ =
+        std::make_unique<stream::Stream>(env, settings, usage, config, model::Time{env.now()});
+    stream_->open(*store_->attach(id_, executor_, *stream_));
     env.hear("reply.>");
-  }
-  // The server stops and starts.
-  void reopen() {
-    model::StreamConfig config = stream_->config();
-    stream_->close();
-    store_->detach(id_);
-    open(config);
   }
 
   stream::Stream& stream() { return *stream_; }
@@ -59,12 +54,6 @@ class StreamBench {
   stream::Usage usage;
 
  private:
-  void open(const model::StreamConfig& config) {
-    stream_ =
-        std::make_unique<stream::Stream>(env, settings, usage, config, model::Time{env.now()});
-    stream_->open(*store_->attach(id_, executor_, *stream_));
-  }
-
   NowExecutor executor_;
   std::unique_ptr<storage::Store> store_;
   storage::StreamId id_ = 0;

@@ -42,7 +42,6 @@ void HostedStream::open(storage::StreamStore& store) {
 }
 
 void HostedStream::revive(storage::ConsumerStore& kept) {
-  if (kept.name().starts_with(stream::kPlacePrefix)) return;
   auto decoded = model::decode_kept_consumer(kept.config());
   if (!decoded) {
     shared_.log.error("Consumer '{} > {} > {}' cannot be read and stays out of use: {}",
@@ -60,33 +59,23 @@ void HostedStream::close(Consumer::End end) {
   *alive_ = false;
   shard_.unwatch(*this);
   for (auto& [name, one] : consumers_) one->close(end);
-  for (auto& [name, one] : direct_) one->close(end);
-  if (end == Consumer::End::kDeleted) stream_.end_origins();
   stream_.close();
 }
 
 void HostedStream::add(std::unique_ptr<Consumer> made) {
   if (made->config().is_push() && pushing_++ == 0) shard_.watch(*this, account_);
-  std::string name = made->name();
-  if (made->config().direct) {
-    direct_.emplace(std::move(name), std::move(made));
-    return;
-  }
   usage_.consumers.fetch_add(1, std::memory_order_relaxed);
+  std::string name = made->name();
   consumers_.emplace(std::move(name), std::move(made));
 }
 
 Consumer* HostedStream::find(std::string_view name) const {
-  for (const Consumers* some : {&consumers_, &direct_}) {
-    if (auto found = some->find(name); found != some->end()) return found->second.get();
-  }
-  return nullptr;
+  auto found = consumers_.find(name);
+  return found == consumers_.end() ? nullptr : found->second.get();
 }
 
 ApiResult<model::StreamInfo> HostedStream::info(const model::StreamInfoRequest& request) {
-  auto info = stream_.info(request);
-  if (info) info->state.consumers = static_cast<int64_t>(consumers_.size());
-  return info;
+  return stream_.info(request);
 }
 
 ApiResult<HostedStream::Created> HostedStream::create(model::ConsumerRequest request) {
@@ -99,27 +88,22 @@ ApiResult<HostedStream::Created> HostedStream::create(model::ConsumerRequest req
   set_stored_metadata(config);
   auto checked = check_consumer(std::move(config), stream_.config(), shared_.limits, mode);
   if (!checked) return fail_with(checked.error());
-  if (existing != nullptr && existing->config().sourcing && checked->sourcing) {
-    // Whoever copies this stream has lost sight of its consumer and wants a new one.
-    if (auto gone = remove(name, Why::kReplaced); !gone) return fail_with(gone.error());
-    existing = nullptr;
-  }
   if (existing != nullptr) return update(*existing, std::move(*checked), request.action);
   if (request.action == model::ConsumerAction::kUpdate) {
     return refuse(Err::kConsumerDoesNotExist);
   }
   int64_t most = stream_.config().max_consumers;
-  if (!checked->direct && most > 0 && static_cast<int64_t>(consumers_.size()) >= most) {
+  if (most > 0 && static_cast<int64_t>(consumers_.size()) >= most) {
     return refuse(Err::kMaximumConsumers);
   }
   if (auto ok = check_work_queue(*checked); !ok) return fail_with(ok.error());
   while (name.empty()) {
     name = random_token(kMadeUpName);
-    if (is_taken(name)) name.clear();
+    if (consumers_.contains(name)) name.clear();
   }
   checked->name = name;
-  bool in_memory = checked->direct || checked->memory_storage ||
-                   stream_.config().storage == model::StorageType::kMemory;
+  bool in_memory =
+      checked->memory_storage || stream_.config().storage == model::StorageType::kMemory;
   model::Time created{environment_.now()};
   auto made = std::make_unique<Consumer>(stream_, *this, std::move(*checked), created);
   auto store =
@@ -168,7 +152,7 @@ bool HostedStream::overlaps_others(const std::string& name,
 }
 
 ApiResult<void> HostedStream::check_work_queue(const model::ConsumerConfig& config) {
-  if (stream_.config().retention != model::Retention::kWorkQueue || config.direct) return {};
+  if (stream_.config().retention != model::Retention::kWorkQueue) return {};
   if (config.ack_policy != model::AckPolicy::kExplicit) return refuse(Err::kWorkQueueNeedsExplicit);
   if (config.deliver_policy != model::DeliverPolicy::kAll) {
     return refuse(Err::kWorkQueueDeliverAll);
@@ -179,19 +163,18 @@ ApiResult<void> HostedStream::check_work_queue(const model::ConsumerConfig& conf
   return {};
 }
 
-ApiResult<storage::Ticket> HostedStream::remove(std::string_view name, Why why) {
-  Consumers& all = direct_.contains(name) ? direct_ : consumers_;
-  auto found = all.find(name);
-  if (found == all.end()) return refuse(Err::kConsumerNotFound);
+ApiResult<storage::Ticket> HostedStream::remove(std::string_view name) {
+  auto found = consumers_.find(name);
+  if (found == consumers_.end()) return refuse(Err::kConsumerNotFound);
   std::unique_ptr<Consumer> gone = std::move(found->second);
-  all.erase(found);
-  if (!gone->config().direct) usage_.consumers.fetch_sub(1, std::memory_order_relaxed);
+  consumers_.erase(found);
+  usage_.consumers.fetch_sub(1, std::memory_order_relaxed);
   if (gone->config().is_push() && --pushing_ == 0) shard_.unwatch(*this);
   gone->close(Consumer::End::kDeleted);
   std::string text(gone->name());
   gone.reset();
   auto ticket = stream_.store().remove_consumer(text);
-  if (why == Why::kGone) stream_.drop_unneeded();
+  stream_.drop_unneeded();
   advise_consumer(text, "DELETED", "delete");
   if (!ticket) return refuse(Err::kConsumerStore, ticket.error().message);
   return *ticket;
@@ -250,7 +233,6 @@ void HostedStream::advise_consumer(std::string_view name, std::string_view what,
 
 void HostedStream::interest_changed() {
   for (auto& [name, one] : consumers_) one->check_interest();
-  for (auto& [name, one] : direct_) one->check_interest();
 }
 
 }  // namespace natrix::jetstream::api

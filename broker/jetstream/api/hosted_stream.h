@@ -47,15 +47,11 @@ class HostedStream final : public consumer::ConsumerHost, public InterestWatcher
     storage::Ticket ticket = 0;
   };
   model::ApiResult<Created> create(model::ConsumerRequest request);
-  // The ticket to wait for, 0: nothing to wait for. kReplaced: another is about to take its place,
-  // messages that only it needs stay.
-  enum class Why : uint8_t { kGone, kReplaced };
-  model::ApiResult<storage::Ticket> remove(std::string_view name, Why why = Why::kGone);
+  // The ticket to wait for, 0: nothing to wait for.
+  model::ApiResult<storage::Ticket> remove(std::string_view name);
   [[nodiscard]] consumer::Consumer* find(std::string_view name) const;
   model::ApiResult<storage::Ticket> pause(consumer::Consumer& consumer, model::Time until);
   [[nodiscard]] const auto& consumers() const { return consumers_; }
-  // Of mirrors and sources; the API does not list them.
-  [[nodiscard]] const auto& direct() const { return direct_; }
 
   // consumer::ConsumerHost
   void retire(consumer::Consumer& consumer) override;
@@ -74,7 +70,6 @@ class HostedStream final : public consumer::ConsumerHost, public InterestWatcher
   void add(std::unique_ptr<consumer::Consumer> consumer);
   void advise_consumer(std::string_view name, std::string_view what, std::string_view action);
   void revive(storage::ConsumerStore& kept);
-  [[nodiscard]] bool is_taken(std::string_view name) const { return find(name) != nullptr; }
 
   ShardHost& shard_;
   account::Account& account_;
@@ -82,9 +77,7 @@ class HostedStream final : public consumer::ConsumerHost, public InterestWatcher
   stream::Usage& usage_;
   Environment& environment_;
   stream::Stream stream_;
-  using Consumers = std::map<std::string, std::unique_ptr<consumer::Consumer>, std::less<>>;
-  Consumers consumers_;
-  Consumers direct_;  // of mirrors and sources: not shown, not counted
+  std::map<std::string, std::unique_ptr<consumer::Consumer>, std::less<>> consumers_;
   size_t pushing_ = 0;
   // Work that outlives a turn checks whether the stream is still there.
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

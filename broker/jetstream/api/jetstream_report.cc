@@ -14,13 +14,12 @@ constexpr size_t kConsumersInOneGo = 256;
 bool report_consumers(const HostedStream& hosted, std::string& after, size_t most,
                       StreamReport& into) {
   const auto& all = hosted.consumers();
-  if (after.empty()) {
-    for (const auto& [name, one] : hosted.direct()) into.direct_consumers.push_back(one->info());
-  }
   auto at = after.empty() ? all.begin() : all.upper_bound(after);
   for (size_t n = 0; at != all.end() && n < most; ++at, ++n) {
     after = at->first;
-    into.consumers.push_back(at->second->info());
+    model::ConsumerInfo info = at->second->info();
+    bool direct = info.config && info.config->direct;
+    (direct ? into.direct_consumers : into.consumers).push_back(std::move(info));
   }
   return at != all.end();
 }

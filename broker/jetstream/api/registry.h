@@ -12,7 +12,6 @@
 #include <vector>
 
 #include "broker/jetstream/api/hosted_stream.h"
-#include "broker/jetstream/model/origin_rules.h"
 #include "broker/jetstream/model/stream_rules.h"
 #include "broker/storage/store.h"
 
@@ -51,17 +50,6 @@ struct JetStreamAccount {
     return std::any_of(streams.begin(), streams.end(), [&](const auto& one) {
       return one.first != except && model::subjects_overlap(one.second.config.subjects, subjects);
     });
-  }
-  // Whether the other streams allow it to copy from them; takes over what a mirror inherits.
-  [[nodiscard]] model::ApiResult<void> check_origins(model::StreamConfig& config,
-                                                     model::Mode mode) {
-    return model::check_against_origins(
-        config,
-        [this](std::string_view name) -> const model::StreamConfig* {
-          Entry* entry = find(name);
-          return entry == nullptr ? nullptr : &entry->config;
-        },
-        mode);
   }
   // Bytes that streams of this kind have been promised by their max_bytes.
   [[nodiscard]] int64_t reserved(model::StorageType storage, std::string_view except = {}) const {

@@ -86,8 +86,6 @@ void JetStream::stream_create(Request& request) {
   auto config = model::check_new_stream(std::move(body.config), shared_.limits, mode);
   if (!config) return fail(request, config.error());
   if (config->replicas > 1) return fail(request, model::api_error(Err::kReplicasNotSupported));
-  if (auto ok = request.account->check_origins(*config, mode); !ok)
-    return fail(request, ok.error());
   model::set_stored_metadata(*config);
   if (Entry* existing = request.account->find(config->name)) {
     if (!model::same_stream(existing->config, *config)) {
@@ -166,8 +164,6 @@ void JetStream::stream_update(Request& request) {
   if (request.account->overlaps(config->subjects, config->name)) {
     return fail(request, model::api_error(Err::kSubjectOverlap));
   }
-  if (auto ok = request.account->check_origins(*config, mode); !ok)
-    return fail(request, ok.error());
   if (auto room = check_room(*request.account, *config); !room) return fail(request, room.error());
   model::set_stored_metadata(*config);
   model::StreamConfig before = std::exchange(entry->config, *config);

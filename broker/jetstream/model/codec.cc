@@ -40,7 +40,6 @@ ApiResult<std::pair<Config, Time>> decode_kept(std::string_view text) {
   }
 NATRIX_FROM_TEXT(StreamRequest)
 NATRIX_FROM_TEXT(ConsumerRequest)
-NATRIX_FROM_TEXT(ConsumerAnswer)
 NATRIX_FROM_TEXT(StreamInfoRequest)
 NATRIX_FROM_TEXT(ListRequest)
 NATRIX_FROM_TEXT(PurgeRequest)
@@ -56,9 +55,6 @@ std::string to_text(const StreamConfig& value) {
   return dump(value);
 }
 std::string to_text(const ConsumerConfig& value) {
-  return dump(value);
-}
-std::string to_text(const ConsumerRequest& value) {
   return dump(value);
 }
 std::string to_text(const StreamInfo& value) {

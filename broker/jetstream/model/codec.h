@@ -18,7 +18,6 @@ enum class Strictness : uint8_t { kStrict, kLenient };
 // An empty text is an empty object. Errors: 10025 with what is wrong.
 ApiResult<void> from_text(std::string_view text, StreamRequest& value, Strictness strictness);
 ApiResult<void> from_text(std::string_view text, ConsumerRequest& value, Strictness strictness);
-ApiResult<void> from_text(std::string_view text, ConsumerAnswer& value, Strictness strictness);
 ApiResult<void> from_text(std::string_view text, StreamInfoRequest& value, Strictness strictness);
 ApiResult<void> from_text(std::string_view text, ListRequest& value, Strictness strictness);
 ApiResult<void> from_text(std::string_view text, PurgeRequest& value, Strictness strictness);
@@ -32,7 +31,6 @@ ApiResult<void> from_text(std::string_view text, PullRequest& value, Strictness 
 
 std::string to_text(const StreamConfig& value);
 std::string to_text(const ConsumerConfig& value);
-std::string to_text(const ConsumerRequest& value);
 std::string to_text(const StreamInfo& value);
 std::string to_text(const ConsumerInfo& value);
 std::string to_text(const AccountInfo& value);

@@ -303,6 +303,8 @@ Checked check_rest(const ConsumerConfig& c) {
 Checked check_supported(const ConsumerConfig& c) {
   const std::pair<bool, const char*> absent[] = {
       {c.ack_policy == AckPolicy::kFlowControl, "ack_policy flow_control"},
+      {c.direct, "direct"},
+      {c.sourcing, "sourcing"},
   };
   for (const auto& [used, name] : absent) {
     if (used) {

@@ -226,35 +226,11 @@ void fields(F& f, StreamState& s) {
   f("consumer_count", s.consumers);
 }
 template <class F>
-void fields(F& f, ApiError& e) {
-  f("code", e.code);
-  f("err_code", e.err_code);
-  f("description", e.description);
-}
-template <class F>
-void fields(F& f, StreamSourceInfo& i) {
-  f("name", i.name);
-  f("external", i.external, kOmitEmpty);
-  f("lag", i.lag);
-  f("active", i.active);
-  f("error", i.error, kOmitEmpty);
-  f("filter_subject", i.filter_subject, kOmitEmpty);
-  f("subject_transforms", i.transforms, kOmitEmpty);
-}
-template <class F>
-void fields(F& f, ConsumerAnswer& a) {
-  f("error", a.error);
-  f("name", a.name);
-  f("num_pending", a.pending);
-}
-template <class F>
 void fields(F& f, StreamInfo& i) {
   f("config", i.config);
   f("created", i.created);
   f("state", i.state);
   f("domain", i.domain, kOmitEmpty);
-  f("mirror", i.mirror, kOmitEmpty);
-  f("sources", i.sources, kOmitEmpty);
   f("ts", i.timestamp);
 }
 template <class F>

@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "broker/jetstream/model/api_error.h"
 #include "broker/jetstream/model/consumer_config.h"
 #include "broker/jetstream/model/stream_config.h"
 
@@ -27,24 +26,11 @@ struct StreamState {
   int64_t consumers = 0;
 };
 
-// What a mirror or a stream with sources says of a stream it copies from.
-struct StreamSourceInfo {
-  std::string name;
-  std::optional<External> external;
-  uint64_t lag = 0;     // messages that the origin has and that have not come yet
-  int64_t active = -1;  // nanoseconds since it was heard; -1: never
-  std::optional<ApiError> error;
-  std::string filter_subject;
-  std::vector<SubjectTransform> transforms;
-};
-
 struct StreamInfo {
   StreamConfig config;
   Time created;
   StreamState state;
   std::string domain;
-  std::optional<StreamSourceInfo> mirror;
-  std::vector<StreamSourceInfo> sources;
   Time timestamp;
 };
 

@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "broker/jetstream/model/api_error.h"
 #include "broker/jetstream/model/consumer_config.h"
 #include "broker/jetstream/model/stream_config.h"
 
@@ -27,13 +26,6 @@ struct ConsumerRequest {
   ConsumerConfig config;
   ConsumerAction action = ConsumerAction::kCreateOrUpdate;
   bool pedantic = false;
-};
-
-// What of the answer to a ConsumerRequest matters to the server that asked.
-struct ConsumerAnswer {
-  std::optional<ApiError> error;
-  std::string name;
-  uint64_t pending = 0;
 };
 
 struct StreamInfoRequest {

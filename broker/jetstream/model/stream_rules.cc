@@ -7,7 +7,6 @@
 #include <chrono>
 
 #include "broker/base/duration.h"
-#include "broker/jetstream/model/origin_rules.h"
 #include "broker/subject/tokens.h"
 #include "broker/subject/transform.h"
 
@@ -184,6 +183,8 @@ Checked check_markers(StreamConfig& config, Mode mode) {
 // What of NATS this server cannot do yet is refused, never ignored.
 Checked check_supported(const StreamConfig& config) {
   const std::pair<bool, const char*> absent[] = {
+      {config.mirror.has_value(), "mirror"},
+      {!config.sources.empty(), "sources"},
       {config.allow_batched, "allow_batched"},
       {config.compression != Compression::kNone && config.storage == StorageType::kFile,
        "compression s2"},
@@ -309,7 +310,6 @@ ApiResult<StreamConfig> check_stream(StreamConfig config, const ServerLimits& li
   if (ok) ok = check_combinations(config);
   if (ok) ok = check_markers(config, mode);
   if (ok) ok = check_supported(config);
-  if (ok) ok = check_origins(config);
   if (ok) ok = check_subjects(config);
   if (ok) ok = check_rewriting(config, mode);
   if (!ok) return fail_with(ok.error());

@@ -83,8 +83,7 @@ void Stream::on_direct_get_last(const core::Message& message) {
   constexpr std::string_view kGet = ".API.DIRECT.GET.";
   std::string_view key = message.subject();
   key.remove_prefix(key.find(kGet) + kGet.size());
-  // A mirror answers in the name of its origin, too.
-  key.remove_prefix(key.find('.') + 1);
+  key.remove_prefix(config_.name.size() + 1);
   request.last_by_subject = key;
   direct_get(request, reply);
 }

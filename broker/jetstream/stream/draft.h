@@ -28,8 +28,6 @@ struct Extra {
   std::string scheduler;
   std::optional<int64_t> next;  // when that schedule fires next; nothing: it ends
   storage::Seq schedule = 0;    // the message that is the schedule; 0: a client ends it
-  std::string origin;           // copied from this source (model::source_index) ...
-  storage::Seq origin_seq = 0;  // ... where it is this message
   std::string fast_id;          // of a fast batch, in which it is the message `fast_seq`
   uint64_t fast_seq = 0;
 };

@@ -78,8 +78,7 @@ ApiResult<void> Stream::check(Draft& draft) {
     if (model::requires_more(headers.required_level)) return refuse(Err::kApiLevel);
     draft.headers = draft.keep(without_header(draft.headers, "Nats-Required-Api-Level"));
   }
-  bool sourced = draft.trusted && !headers.source.empty();
-  if (!headers.increment.empty() && !sourced) {
+  if (!headers.increment.empty()) {
     if (auto ok = check_increment(draft); !ok) return ok;
   }
   if (!headers.source.empty() && !draft.trusted) return refuse(Err::kStreamSourceHeader);
@@ -200,19 +199,12 @@ ApiResult<void> Stream::count(Draft& draft, Staged* staged) {
         stored->payload,
         find_header(stored->headers, "Nats-Counter-Sources").value_or(std::string_view{})};
   }
-  // What another counter says is taken over, not added once more.
-  bool sourced = draft.trusted && !draft.parsed.source.empty();
-  auto change = sourced
-                    ? counter::add_sourced(last, draft.parsed.source, draft.subject, draft.payload)
-                    : counter::add(last, draft.parsed.increment);
+  auto change = counter::add(last, draft.parsed.increment);
   if (!change) {
     return refuse(change.error() == counter::Fault::kBroken ? Err::kCounterBroken
                                                             : Err::kInvalidIncrement);
   }
   draft.payload = draft.keep(std::move(change->body));
-  if (sourced) {
-    draft.headers = draft.keep(with_header(draft.headers, "Nats-Incr", change->increment));
-  }
   if (!change->sources.empty()) {
     draft.headers = draft.keep(with_header(draft.headers, "Nats-Counter-Sources", change->sources));
   }

@@ -57,14 +57,11 @@ void Stream::open(storage::StreamStore& store) {
   enforce_all();
   recover_schedules();
   listen();
-  set_origins();
 }
 
 void Stream::close() {
   listening_.clear();
   direct_listening_.clear();
-  mirror_listening_.clear();
-  origins_.clear();
   age_alarm_->clear();
   expiry_alarm_->clear();
   schedule_alarm_->clear();
@@ -97,16 +94,11 @@ void Stream::listen() {
         subject, {}, [this](const core::Message& message) { on_publish(message); }));
   }
   if (!config_.allow_direct) return;
-  listen_direct(config_.name, direct_listening_);
-}
-
-void Stream::listen_direct(const std::string& stream,
-                           std::vector<std::unique_ptr<Listening>>& into) {
   for (const std::string& prefix : settings_.api_prefixes()) {
-    std::string direct = fmt::format("{}DIRECT.GET.{}", prefix, stream);
-    into.push_back(environment_.listen(
+    std::string direct = fmt::format("{}DIRECT.GET.{}", prefix, config_.name);
+    direct_listening_.push_back(environment_.listen(
         direct, "_sys_", [this](const core::Message& message) { on_direct_get(message); }));
-    into.push_back(
+    direct_listening_.push_back(
         environment_.listen(direct + ".>", "_sys_",
                             [this](const core::Message& message) { on_direct_get_last(message); }));
   }
@@ -147,7 +139,6 @@ model::ApiResult<model::StreamInfo> Stream::info(const model::StreamInfoRequest&
       for (Seq seq = range.first; seq <= range.last; ++seq) shown.deleted.push_back(seq);
     }
   }
-  describe_origins(info);
   if (!request.subjects_filter.empty()) {
     auto skip = static_cast<size_t>(std::max<int64_t>(request.offset, 0));
     store_->subjects(storage::Filter(request.subjects_filter),
@@ -184,7 +175,6 @@ model::ApiResult<void> Stream::update(model::StreamConfig config) {
   if (!config_.allow_atomic) atomic_.clear();
   if (!same_subjects) listen();
   enforce_all();
-  set_origins();
   if (fewer_consumers_kept) drop_unneeded();
   return {};
 }

@@ -30,7 +30,6 @@
 #include "broker/jetstream/stream/deduplicator.h"
 #include "broker/jetstream/stream/draft.h"
 #include "broker/jetstream/stream/observer.h"
-#include "broker/jetstream/stream/origin.h"
 #include "broker/jetstream/stream/schedule_index.h"
 #include "broker/jetstream/stream/usage.h"
 #include "broker/storage/stream_store.h"
@@ -59,10 +58,7 @@ struct StreamSettings {
   }
 };
 
-// Names of consumers in the store that are none: they keep how far the stream is with a source.
-inline constexpr std::string_view kPlacePrefix = "$S ";
-
-class Stream final : public storage::StreamListener, private OriginSink {
+class Stream final : public storage::StreamListener {
  public:
   Stream(Environment& environment, const StreamSettings& settings, Usage& usage,
          model::StreamConfig config, model::Time created);
@@ -74,8 +70,6 @@ class Stream final : public storage::StreamListener, private OriginSink {
   void open(storage::StreamStore& store);
   // Takes no more messages; what waits is never answered.
   void close();
-  // Tells the streams it copies from that it will not come back.
-  void end_origins();
 
   // --- API
   [[nodiscard]] const model::StreamConfig& config() const { return config_; }
@@ -136,7 +130,6 @@ class Stream final : public storage::StreamListener, private OriginSink {
   // stream.cc
   void apply_config();
   void listen();
-  void listen_direct(const std::string& stream, std::vector<std::unique_ptr<Listening>>& into);
   void enforce_all();
   void report_usage();
 
@@ -211,21 +204,6 @@ class Stream final : public storage::StreamListener, private OriginSink {
   void expire(Seq seq, std::string_view reason);
   void append_marker(const std::string& subject, std::string_view reason);
 
-  // stream_origin.cc
-  static std::string place_name(const std::string& index);
-  void set_origins();
-  void find_places(const std::vector<Origin*>& origins);
-  void take_again();
-  model::ApiResult<void> take(Origin& origin, const OriginMessage& message) override;
-  model::ApiResult<void> take_mirrored(Origin& origin, const OriginMessage& message);
-  model::ApiResult<void> take_sourced(Origin& origin, const OriginMessage& message);
-  void allow_what_is_configured(Draft& draft);
-  void when_taken(std::function<void()> then) override;
-  void behind(Origin& origin, uint64_t messages) override;
-  void note_place(const Waiting& waiting);
-  void note_place(const std::string& index, Seq here, Seq taken);
-  void describe_origins(model::StreamInfo& info) const;
-
   // direct_get.cc
   void on_direct_get(const core::Message& message);
   void on_direct_get_last(const core::Message& message);
@@ -243,13 +221,11 @@ class Stream final : public storage::StreamListener, private OriginSink {
   std::string ack_start_;  // of every PubAck, up to the sequence
   std::string ack_end_;    // behind it
   std::vector<std::unique_ptr<Listening>> listening_, direct_listening_;
-  std::vector<std::unique_ptr<Listening>> mirror_listening_;  // in the name of the origin
   std::optional<subject::Transform> transform_, republish_;
   Deduplicator duplicates_;
   ScheduleIndex schedules_;
   AtomicBatches atomic_;
   ObserverIndex observers_;
-  std::vector<std::unique_ptr<Origin>> origins_;
 
   std::deque<Waiting> waiting_;
   size_t waiting_bytes_ = 0;

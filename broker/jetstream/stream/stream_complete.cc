@@ -82,7 +82,6 @@ void Stream::no_longer_waits(const Waiting& waiting) {
 }
 
 void Stream::complete(const Waiting& waiting, uint32_t unsynced_on_subject) {
-  if (waiting.extra && waiting.extra->origin_seq != 0) note_place(waiting);
   std::string_view tail = waiting.extra       ? std::string_view(waiting.extra->ack_tail)
                           : waiting.duplicate ? std::string_view(",\"duplicate\": true")
                                               : std::string_view{};
@@ -143,7 +142,6 @@ void Stream::on_failed(Ticket from, const storage::StorageError& error) {
     answer_error(one.reply(), model::api_error(code, error.message));
   }
   duplicates_.forget_from(store_->state().last_seq + 1);
-  take_again();
   report_usage();
   std::deque<std::pair<Ticket, Synced>> waiting;
   waiting.swap(syncing_);

@@ -137,9 +137,8 @@ TEST(StreamRules, RepublishMustNotFormACycle) {
 
 TEST(StreamRules, WhatIsNotThereIsRefusedByName) {
   StreamConfig config = named("S");
-  config.allow_batched = true;
-  EXPECT_EQ(error_of(config),
-            "10052 allow_batched is not supported by this version of natrix-broker");
+  config.sources.emplace_back().name = "O";
+  EXPECT_EQ(error_of(config), "10052 sources is not supported by this version of natrix-broker");
 }
 
 TEST(StreamRules, NewStreams) {
